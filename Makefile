@@ -1,0 +1,32 @@
+# Two commands do everything: `make lab` opens the course, `make test` proves that it works.
+# Both first make an environment of their own in .venv/ (once; again when pyproject.toml or constraints.txt changes).
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: lab test lectures bench lint clean
+
+lab: $(VENV)/installed
+	$(BIN)/jupyter lab lectures
+
+test: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -p no:randomly $(ARGS)
+
+# Execute every lecture from top to bottom and save it with what it showed.
+lectures: $(VENV)/installed
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level=WARN --ExecutePreprocessor.record_timing=False \
+	    --ExecutePreprocessor.kernel_name=python3 $(or $(ARGS),lectures/*.ipynb)
+
+bench: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/measure.py $(ARGS)
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[lab,test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV)

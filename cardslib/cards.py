@@ -1,0 +1,91 @@
+"""The cards: four suits turned, strained and shifted by known amounts, so that every picture comes with its truth."""
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from cardslib.checks import check_count
+from cardslib.geometry import greatest_stretch, pose_matrix
+from cardslib.outlines import REACH, draw, outline
+
+SUITS = ("club", "spade", "heart", "diamond")
+
+# The lecture's four sets: half range of rotation and of shear, in degrees.
+SETS = {1: (12, 1), 2: (12, 20), 3: (120, 1), 4: (120, 20)}
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Pictures of cards and how each was made; index it (`cards[:10]`, `cards[cards.suit == 2]`) to get fewer cards.
+
+    images  (n, size, size) float32 in [0, 1]: the share of each pixel that the suit covers
+    suit    (n,) int64: an index into `SUITS`
+    angle   (n,) float64, radians, counter-clockwise on the screen
+    shear   (n,) float64, radians, of the symmetric shear in `cardslib.geometry.strain`
+    shift   (n, 2) float64: right and down, in half widths of the picture
+    """
+
+    images: np.ndarray
+    suit: np.ndarray
+    angle: np.ndarray
+    shear: np.ndarray
+    shift: np.ndarray
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, which):
+        which = np.atleast_1d(np.arange(len(self))[which])
+        return Cards(*(getattr(self, field.name)[which] for field in fields(self)))
+
+
+def make_cards(per_suit=3000, rotation=120, shear=20, shift=0.0, size=48, seed=0):
+    """Draw `per_suit` cards of each suit, the suits taking turns, each in a pose of its own.
+
+    Angle, shear and both shifts are uniform, within ±`rotation` degrees (0 … 180), ±`shear` degrees and ±`shift` half
+    widths.  The same `seed` gives the same draws whatever the ranges, rescaled, and a smaller set is the beginning of a
+    larger one; so two sets differ only in what was changed.  No card is ever cut off by the edge of the picture: ranges
+    that would allow it raise a ValueError.
+
+    Returns `Cards`.  3000 a suit at 48×48 take about a second.
+    """
+    check_count("per_suit", per_suit)
+    check_count("size", size, 8)
+    _check_ranges(rotation, shear, shift)
+    n = per_suit * len(SUITS)
+    draws = np.random.default_rng(seed).uniform(-1, 1, (n, 4))
+    suit = np.arange(n) % len(SUITS)
+    angle, shears = np.radians(rotation) * draws[:, 0], np.radians(shear) * draws[:, 1]
+    shifts = shift * draws[:, 2:]
+    images = render(suit, angle, shears, shifts, size)
+    return Cards(images, suit, angle, shears, shifts)
+
+
+def card_set(number, per_suit=3000, size=48, seed=0):
+    """The lecture's card set 1, 2, 3 or 4: rotation ±12° (1, 2) or ±120° (3, 4), shear ±1° (1, 3) or ±20° (2, 4)."""
+    if number not in SETS:
+        raise ValueError(f"number must be one of the card sets 1, 2, 3, 4; got {number!r}")
+    rotation, shear = SETS[number]
+    return make_cards(per_suit, rotation, shear, 0.0, size, seed)
+
+
+def render(suit, angle, shear, shift, size=48):
+    """Pictures (n, size, size), float32 in [0, 1], of suits (n,) at given angles, shears (n,) in radians and shifts (n, 2)."""
+    suit = np.asarray(suit)
+    matrices, shift = pose_matrix(np.asarray(angle, float), np.asarray(shear, float)), np.asarray(shift, float)
+    images = np.empty((len(suit), size, size), np.float32)
+    for index, name in enumerate(SUITS):
+        of_suit = suit == index
+        images[of_suit] = draw(outline(name), matrices[of_suit], shift[of_suit], size)
+    return images / np.float32(255)
+
+
+def _check_ranges(rotation, shear, shift):
+    for name, value, most, unit in (("rotation", rotation, 180, "degrees"), ("shear", shear, 45, "degrees"),
+                                    ("shift", shift, 1, "half widths of the picture")):
+        if not 0 <= value <= most:   # also refuses NaN
+            raise ValueError(f"{name} must lie between 0 and {most} {unit}; got {value!r}")
+    furthest = REACH * greatest_stretch(np.radians(shear)) + shift
+    if furthest > 1:
+        raise ValueError(f"shear={shear} and shift={shift} would push cards over the edge of the picture (up to "
+                         f"{furthest:.2f} half widths from its middle): at this shear shift must be at most "
+                         f"{max(0.0, 1 - furthest + shift):.2f}, and with no shift shear at most 31 degrees")

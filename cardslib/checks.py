@@ -1,0 +1,64 @@
+"""What a function accepts, said once: each check returns the argument in the form that the caller needs or raises an
+error that names the argument, what came, and what would have been right."""
+import numpy as np
+
+
+def check_count(name, value, least=1):
+    """`value` as an int, or a ValueError: a whole number (not True or False) of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}; got {value!r}")
+    return int(value)
+
+
+def check_images(images, shape=None, name="images"):
+    """`images` as float32 (n, height, width): finite, within [0, 1], at least one, of `shape` (height, width) if given."""
+    array = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
+    got = f"{name} must be (n, height, width) floats in [0, 1]; got {array.shape} {array.dtype}"
+    cure = []
+    if array.ndim == 2:
+        cure.append(f"{name}[None]")
+    elif array.ndim != 3:
+        raise ValueError(f"{got}: one grey value a pixel, the images along the first axis")
+    if array.dtype.kind in "iub":
+        cure = [f"{(cure or [name])[0]} / {255 if array.dtype == np.uint8 else 'its largest possible value'}"]
+    elif array.dtype.kind != "f":
+        raise ValueError(f"{got}: {name}.astype(float) if these are numbers")
+    if cure:
+        raise ValueError(f"{got}: use {cure[0]}")
+    if array.size == 0:
+        raise ValueError(f"{got}: there must be at least one image of at least one pixel")
+    if shape is not None and array.shape[1:] != tuple(shape):
+        raise ValueError(f"{name} must be {tuple(shape)} pixels each, as this model was made for; got {array.shape[1:]}: "
+                         f"resize them, or make a VAE({array.shape[1:]}, …)")
+    low, high = array.min(), array.max()
+    if not np.isfinite(low + high):
+        raise ValueError(f"{name} must be finite; {np.sum(~np.isfinite(array).all((1, 2)))} of {len(array)} images hold NaN or "
+                         f"infinity: leave those out, or fill them with numpy.nan_to_num")
+    if low < 0 or high > 1:
+        raise ValueError(f"{name} must lie in [0, 1]; got {low:.3g} … {high:.3g}: use ({name} - {name}.min()) / numpy.ptp({name})")
+    return np.ascontiguousarray(array, np.float32)
+
+
+def check_labels(labels, count, classes, name="labels"):
+    """`labels` as int64 (count,), each within 0 … classes - 1."""
+    array = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name} must be whole numbers, 0 to {classes - 1}; got {array.dtype}: use {name}.astype(int) if they "
+                         f"are classes")
+    if array.shape != (count,):
+        raise ValueError(f"{name} must be one number an image, ({count},); got {array.shape}")
+    unknown = np.unique(array[(array < 0) | (array >= classes)])
+    if unknown.size:
+        raise ValueError(f"{name} must lie within 0 … {classes - 1}, the model's {classes} classes; got {unknown[:5].tolist()}: "
+                         f"make the VAE with more classes, or leave these images out")
+    return array.astype(np.int64)
+
+
+def check_rows(values, columns, name):
+    """`values` as float32 (n, columns), finite; a single row (columns,) becomes (1, columns)."""
+    array = np.atleast_2d(np.asarray(values.detach().cpu() if hasattr(values, "detach") else values))
+    if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] != columns or not len(array):
+        raise ValueError(f"{name} must be (n, {columns}) numbers; got {np.shape(values)} {array.dtype}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite; got NaN or infinity")
+    return array.astype(np.float32)

@@ -1,0 +1,239 @@
+"""The course's figures: functions that take arrays and return the figure, each with its alt text.
+
+One colour map for one kind of quantity throughout: grey for images, viridis for latents and shear, a cyclic map for
+angles, Okabe & Ito's colours together with marker shapes for suits and classes.
+"""
+import base64
+import html
+import io
+from math import ceil
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as MatplotlibFigure
+from PIL import Image
+
+from cardslib.cards import SUITS
+
+OKABE_ITO = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#9C9200", "#0072B2", "#D55E00", "#CC79A7")   # its yellow, darkened
+SUIT_STYLE = {"club": ("#009E73", "o"), "spade": ("#0072B2", "^"), "heart": ("#D55E00", "v"), "diamond": ("#CC79A7", "D")}
+ANGLES, LATENTS = "twilight", "viridis"
+DPI, SHOWN = 112, 76      # pixels an inch: drawn, and shown in a notebook
+STYLE = {"font.size": 10, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False,
+         "axes.edgecolor": "#777777", "xtick.color": "#444444", "ytick.color": "#444444", "legend.frameon": False,
+         "figure.facecolor": "white", "axes.titlepad": 5}
+
+
+class Figure(MatplotlibFigure):
+    """A matplotlib figure that shows itself in a notebook as a small PNG with its alt text, and leaves nothing behind.
+
+    It does not belong to pyplot: no list of open figures grows, and none is drawn twice.
+    """
+
+    def __init__(self, width, height, alt):
+        with matplotlib.rc_context(STYLE):
+            super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
+        self.alt = alt
+        FigureCanvasAgg(self)
+
+    def picture(self):
+        """The figure as a Pillow image (RGB)."""
+        self.canvas.draw()
+        return Image.fromarray(np.asarray(self.canvas.buffer_rgba())[..., :3])
+
+    def png(self):
+        """The figure as PNG bytes, in 256 colours: half the size, and no difference to the eye."""
+        return _file(self.picture().quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE), "png", optimize=True)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        """For notebooks: HTML with the alt text (JupyterLab shows none with a bare PNG), and PNG for every other reader."""
+        width = round(self.bbox.width * SHOWN / DPI)
+        webp = base64.b64encode(_file(self.picture(), "webp", quality=80)).decode()
+        page = f'<img alt="{html.escape(self.alt)}" width="{width}" src="data:image/webp;base64,{webp}">'
+        return ({"text/html": page, "image/png": base64.b64encode(self.png()).decode(), "text/plain": f"Figure: {self.alt}"},
+                {"image/png": {"alt": self.alt, "width": width}})
+
+
+def _file(picture, kind, **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+# ---------------------------------------------------------------------- pictures
+
+def mosaic(images, columns):
+    """One picture of many: images (n, h, w) in reading order, `columns` to a row, a thin grey line between them.
+
+    Images smaller than 32 pixels are first enlarged by a whole factor, pixel by pixel, so that the line stays thin.
+    """
+    enlarge = -(-32 // images.shape[1])
+    images = images.repeat(enlarge, 1).repeat(enlarge, 2)
+    n, height, width = images.shape
+    rows = -(-n // columns)
+    tiles = np.full((rows * columns, height + 1, width + 1), 0.35, np.float32)
+    tiles[:n, :height, :width] = images
+    picture = tiles.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)          # → (rows, h+1, columns, w+1)
+    return picture.reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
+
+
+def examples(images, alt, columns=8, title=None):
+    """Figure of images (n, h, w), `columns` to a row."""
+    rows = -(-len(images) // columns)
+    figure = Figure(8, 8 * rows / columns + (0.35 if title else 0.05), alt)
+    _picture(_axes(figure), mosaic(images, columns), title)
+    return figure
+
+
+def rows_of_images(rows, alt):
+    """Figure with one row of images a name: rows is {name: (n, h, w)}, the same n in each.  Originals over reconstructions."""
+    count = max(len(images) for images in rows.values())
+    figure = Figure(8, 8 / (count + 1.5) * len(rows) + 0.1, alt)
+    for number, (name, images) in enumerate(rows.items(), 1):
+        axes = _axes(figure, len(rows), 1, number)
+        _picture(axes, mosaic(np.asarray(images), count))
+        axes.text(-0.01, 0.5, name, ha="right", va="center", transform=axes.transAxes)
+    return figure
+
+
+def latent_representation(images, span=2.0, title="Latent representation", alt=None):
+    """Figure of the decoded uniform grid: images (count², h, w) = model.decode(latent_grid(count, span))."""
+    figure = Figure(4.4, 4.4, alt or "A grid of decoded images; the first latent runs to the right, the second upwards.")
+    _representation(_axes(figure), images, span, title)
+    return figure
+
+
+def latent_distribution(content, labels=None, names=None, values=None, unit="", cyclic=False, title="Latent distribution", alt=None):
+    """Figure of the first two content latents (n, c ≥ 2) of a data set, a point an image.
+
+    coloured by class: labels (n,) and the classes' names; or by a quantity: values (n,), with its unit; cyclic for angles.
+    """
+    figure = Figure(5.2, 4.4, alt or f"Scatter plot of the two latents: {title}.")
+    _distribution(_axes(figure), content, labels, names, values, unit, cyclic, title)
+    return figure
+
+
+def cards_study(cards, content, representation, name, span=2.0):
+    """The slides' two rows for one set of cards, in one figure.
+
+    Above: example of data | latent representation.  Below: the latent distribution three times, coloured by suit, by shear
+    and by angle.  content (n, 2): the latents of the cards; representation: the decoded `latent_grid` with this `span`.
+    """
+    figure = Figure(10.2, 7.6, f"{name}. Above: examples of the cards, and the decoded grid of the two latents. Below: the latent "
+                               "distribution coloured by suit, by shear and by angle.")
+    above, below = figure.subfigures(2, 1, height_ratios=(1.2, 1))
+    _picture(_axes(above, 1, 2, 1), mosaic(cards.images[:64], 8), f"{name}: example of data")
+    _representation(_axes(above, 1, 2, 2), representation, span, "Latent representation")
+    shear, angle = np.degrees(cards.shear), np.degrees(cards.angle)
+    _distribution(_axes(below, 1, 3, 1), content, cards.suit, SUITS, title="coloured by suit")
+    _distribution(_axes(below, 1, 3, 2), content, values=shear, unit="°", title="coloured by shear")
+    _distribution(_axes(below, 1, 3, 3), content, values=angle, unit="°", cyclic=True, title="coloured by angle")
+    return figure
+
+
+def loss_by_term(history, alt=None):
+    """Figure of a training `History`: −ELBO and reconstruction on the left, the divergences on the right, in nats an image."""
+    figure = Figure(8, 2.6, alt or "Two line plots against the epoch: minus ELBO and its reconstruction term; the divergences.")
+    left, right = _axes(figure, 1, 2, 1), _axes(figure, 1, 2, 2)
+    _loss(left, history, len(history.loss))
+    for term, values in history.terms.items():
+        axes, style = (left, "--") if term == "reconstruction" else (right, "-")
+        name = "−log-likelihood" if term == "reconstruction" else f"divergence of {term}"
+        axes.plot(range(1, len(values) + 1), values, style, color="#D55E00", lw=1.6, label=name)
+    right.set(xlabel="epoch", ylabel="nats an image", ylim=(0, None))
+    for axes in (left, right):
+        axes.legend()
+    return figure
+
+
+def training_view(images, content, labels, names, history, epochs, span=3.0):
+    """Figure of a model while it learns: the decoded grid, the latent cloud, and the loss so far of `epochs` epochs."""
+    figure = Figure(10.2, 3.5, "A model while it learns: the decoded grid of its two latents, the cloud of the latents of the data, "
+                               "and minus ELBO against the epoch.")
+    _representation(_axes(figure, 1, 3, 1), images, span, "decoded grid")
+    cloud = _axes(figure, 1, 3, 2)
+    _distribution(cloud, content, labels, names, title="latent cloud", legend=False)
+    cloud.set_aspect("equal", "box")
+    cloud.set(xlim=(-4, 4), ylim=(-4, 4))
+    loss = _axes(figure, 1, 3, 3)
+    _loss(loss, history, epochs)
+    loss.set_title(f"epoch {len(history.loss)} of {epochs}")
+    return figure
+
+
+def scatter(x, y, labels, names, xlabel, ylabel, alt, title=None):
+    """Figure of one quantity against another, (n,) each, coloured and marked by class."""
+    figure = Figure(5.2, 4.2, alt)
+    axes = _axes(figure)
+    _marked(axes, x, y, labels, names)
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    return figure
+
+
+def curves(x, lines, xlabel, ylabel, alt, log=False):
+    """Figure of several curves against one x: lines is {name: (n,)}."""
+    figure = Figure(5.6, 3.2, alt)
+    axes = _axes(figure)
+    for (name, y), colour, style in zip(lines.items(), ("#0072B2", "#D55E00", "#009E73", "#CC79A7"), ("o-", "s--", "^-.", "D:")):
+        axes.plot(x, y, style, color=colour, label=name)
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log else "linear")
+    if log:
+        axes.set_xticks(x, [str(tick) for tick in x])
+        axes.minorticks_off()
+    axes.legend()
+    return figure
+
+
+# ---------------------------------------------------------------------- parts of figures, drawn on axes
+
+def _axes(figure, *position):
+    with matplotlib.rc_context(STYLE):
+        return figure.add_subplot(*position)
+
+
+def _picture(axes, picture, title=None):
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
+    axes.set_axis_off()
+    axes.set_title(title)
+
+
+def _representation(axes, images, span, title):
+    count = round(len(images) ** 0.5)
+    axes.imshow(mosaic(images, count), cmap="gray", vmin=0, vmax=1, extent=(-span, span, -span, span))
+    axes.set(title=title, xlabel="z₁", ylabel="z₂", xticks=(-span, 0, span), yticks=(-span, 0, span))
+
+
+def _distribution(axes, content, labels=None, names=None, values=None, unit="", cyclic=False, title=None, legend=True):
+    z1, z2 = content[:, 0], content[:, 1]
+    if values is None:
+        _marked(axes, z1, z2, labels, names, legend)
+    else:
+        most = ceil(np.abs(values).max() * (1.5 if cyclic else 1))   # so that the two ends of a part of the circle differ
+        points = axes.scatter(z1, z2, c=values, cmap=ANGLES if cyclic else LATENTS, vmin=-most, vmax=most, s=3, linewidths=0,
+                              rasterized=True)
+        bar = axes.figure.colorbar(points, ax=axes, shrink=0.8, format=f"%g{unit}", ticks=(-most, 0, most))
+        bar.outline.set_visible(False)
+    axes.set(title=title, xlabel="z₁", ylabel="z₂")
+    axes.set_aspect("equal", "datalim")
+
+
+def _marked(axes, x, y, labels, names, legend=True):
+    """Points with a colour and a marker a class: the suits' own, else the class's first letter or digit."""
+    if labels is None:
+        labels, names = np.zeros(len(x), int), ("images",)
+    names = [str(name) for name in names]
+    for index, name in enumerate(names):
+        suit = name in SUIT_STYLE
+        colour, marker = SUIT_STYLE[name] if suit else (OKABE_ITO[index % len(OKABE_ITO)], f"${name[0]}$" if len(names) > 1 else "o")
+        axes.scatter(x[labels == index], y[labels == index], s=5 if suit else 16, color=colour, marker=marker, linewidths=0,
+                     alpha=0.7, label=name)
+    if legend and len(names) > 1:
+        axes.legend(markerscale=2 if names[0] in SUIT_STYLE else 1.5, ncols=-(-len(names) // 5), handletextpad=0.2,
+                    columnspacing=0.8, fontsize=8, loc="upper right", framealpha=0.8, frameon=True, edgecolor="none")
+
+
+def _loss(axes, history, epochs):
+    axes.plot(range(1, len(history.loss) + 1), history.loss, color="#0072B2", lw=2, label="−ELBO")
+    axes.set(xlabel="epoch", ylabel="nats an image", xlim=(0.5, max(epochs, 2) + 0.5))
+

@@ -1,0 +1,225 @@
+"""Scores: how well latents know the true factors, and how cleanly each latent keeps to one of them.
+
+All take arrays: latents (n, c), a factor (n,), labels (n,) whole numbers.  The three disentanglement scores (MIG, SAP, DCI)
+follow the papers named in their docstrings; all lie in [0, 1], 1 being best.
+"""
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import spearmanr
+from sklearn.cluster import KMeans
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import confusion_matrix, mutual_info_score
+from sklearn.model_selection import cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+SEED = 0   # of the forests and the k-means: scores are the same each time
+
+
+# ---------------------------------------------------------------------- one factor against one latent
+
+def rank_correlation(encoded, true):
+    """Spearman's rank correlation of two (n,) arrays, in [-1, 1]: ±1 if one is any monotonic function of the other."""
+    encoded, true = _paired(encoded, true)
+    return float(spearmanr(encoded, true).statistic)
+
+
+def circular_correlation(encoded, true):
+    """Correlation of two angles (n,), in radians, in [-1, 1]: ±1 if they differ by a constant, -1 if one runs backwards.
+
+    ρ_T of Fisher & Lee (A correlation coefficient for circular data, Biometrika 70, 1983, 327–332), in its form without a
+    double sum.  It needs no mean direction, and so also holds for angles spread over the whole circle.
+    """
+    a, b = _paired(encoded, true)
+    products = (np.mean(np.cos(a) * np.cos(b)) * np.mean(np.sin(a) * np.sin(b))
+                - np.mean(np.cos(a) * np.sin(b)) * np.mean(np.sin(a) * np.cos(b)))
+    spread = 1.0
+    for angle in (a, b):
+        spread *= 1 - abs(np.mean(np.exp(2j * angle))) ** 2
+    return float(4 * products / np.sqrt(spread)) if spread > 1e-12 else 0.0
+
+
+def circular_linear_correlation(latent, angle):
+    """How well a latent (n,) is a wave a + b·cos(angle + c) of an angle (n,): the multiple correlation R, in [0, 1].
+
+    Mardia, Linear-circular correlation coefficients and rhythmometry, Biometrika 63, 1976, 403–405.
+    """
+    latent, angle = _paired(latent, angle)
+    wave = np.stack([np.cos(angle), np.sin(angle)], 1)
+    return float(np.sqrt(max(0.0, LinearRegression().fit(wave, latent).score(wave, latent))))
+
+
+def angle_error(encoded, true, order=1):
+    """Error of each encoded angle, (n,), in *degrees*, ≥ 0: modulo symmetry, with free zero and handedness.
+
+    encoded, true  (n,) radians
+    order          of the rotational symmetry: angles count as equal if they differ by a multiple of 360°/order
+
+    A model is free to choose which orientation it calls zero and which sense it calls positive: one zero, the circular
+    median of the differences, and one sense are chosen for all images.  No error is larger than 180°/order.  Call it for
+    each suit by itself where each may have a zero of its own.
+    """
+    encoded, true = _paired(encoded, true)
+    if isinstance(order, bool) or order != int(order) or order < 1:
+        raise ValueError(f"order must be a whole number of at least 1 (2 for the diamond); got {order!r}")
+    errors = [_from_median(order * (sense * encoded - true)) / order for sense in (1, -1)]
+    return np.degrees(min(errors, key=np.mean))
+
+
+def _from_median(angles):
+    """Distances (n,) of angles (radians) from their circular median: the one of them with the least mean distance to all."""
+    angles = np.mod(angles, 2 * np.pi)
+    candidates = np.sort(angles)[np.linspace(0, len(angles) - 1, min(len(angles), 720)).astype(int)]
+    apart = lambda centre: np.abs(np.mod(angles - centre + np.pi, 2 * np.pi) - np.pi)   # noqa: E731
+    return apart(min(candidates, key=lambda centre: apart(centre).mean()))
+
+
+# ---------------------------------------------------------------------- labels in the latent space
+
+def probe_accuracy(content, labels):
+    """Share of labels that a linear classifier reads off the latents, on images that it has not seen (five-fold)."""
+    content, labels = _latents(content), _labels(labels)
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    return float(cross_val_score(probe, *_paired_rows(content, labels), cv=5).mean())
+
+
+def cluster_accuracy(content, labels):
+    """Share of labels right when k-means, which never sees one, splits the latents into as many groups as there are labels."""
+    content, labels = _paired_rows(_latents(content), _labels(labels))
+    groups = KMeans(len(np.unique(labels)), n_init=10, random_state=SEED).fit_predict(StandardScaler().fit_transform(content))
+    return matched_accuracy(groups, labels)
+
+
+def matched_accuracy(groups, labels):
+    """Share of images whose group is their label's, under the best one-to-one matching of groups to labels (Hungarian)."""
+    groups, labels = _paired_rows(_labels(groups), _labels(labels))
+    counts = confusion_matrix(labels, groups)
+    return float(counts[linear_sum_assignment(-counts)].sum() / len(labels))
+
+
+# ---------------------------------------------------------------------- disentanglement, over all latents and factors
+
+def mig(content, factors, bins=20):
+    """Mutual information gap: does one latent, and one only, know each factor?
+
+    For each factor the two latents that know most of it are compared: the difference of their mutual information with it,
+    over the factor's entropy; then the mean over factors.  Values are put into `bins` equal bins, as is usual.
+    Chen, Li, Grosse & Duvenaud, Isolating Sources of Disentanglement in VAEs, NeurIPS 2018.
+
+    factors: (n,) arrays by name; whole numbers are taken as classes.
+    """
+    content, factors = _latents(content, least=2), _factors(factors, len(content))
+    binned = [_binned(latent, bins) for latent in content.T]
+    gaps = []
+    for factor in factors.values():
+        factor = factor if _is_label(factor) else _binned(factor, bins)
+        known = sorted(mutual_info_score(factor, latent) for latent in binned)
+        gaps.append((known[-1] - known[-2]) / mutual_info_score(factor, factor))
+    return float(np.mean(gaps))
+
+
+def sap(content, factors):
+    """Separated attribute predictability: by how much does the best single latent predict each factor better than the second?
+
+    Prediction from one latent at a time: R² of a straight line for a continuous factor, held-out accuracy of a linear
+    support vector machine for a class.  The difference of the two best, the mean over factors.
+    Kumar, Sattigeri & Balakrishnan, Variational Inference of Disentangled Latent Concepts, ICLR 2018.
+    """
+    content, factors = _latents(content, least=2), _factors(factors, len(content))
+    gaps = []
+    for factor in factors.values():
+        scores = sorted(_predicts(latent[:, None], factor) for latent in content.T)
+        gaps.append(scores[-1] - scores[-2])
+    return float(np.mean(gaps))
+
+
+def _predicts(latent, factor):
+    if not _is_label(factor):
+        return LinearRegression().fit(latent, factor).score(latent, factor)
+    seen, unseen, seen_factor, unseen_factor = train_test_split(latent, factor, test_size=0.3, random_state=SEED, stratify=factor)
+    machine = make_pipeline(StandardScaler(), LinearSVC(C=0.01, class_weight="balanced", random_state=SEED))
+    return machine.fit(seen, seen_factor).score(unseen, unseen_factor)
+
+
+def dci(content, factors):
+    """Disentanglement, completeness and informativeness, as a dict of three scores.
+
+    A random forest predicts each factor from all latents; its importances say which latent it looked at.
+    disentanglement  is each latent used for one factor only?   completeness  is each factor read from one latent only?
+    informativeness  how well are the factors predicted at all, on held-out images (R², or the accuracy above chance)
+    Eastwood & Williams, A Framework for the Quantitative Evaluation of Disentangled Representations, ICLR 2018.
+    """
+    content, factors = _latents(content, least=2), _factors(factors, len(content), least=2)
+    importance, known = np.empty((content.shape[1], len(factors))), []
+    for column, factor in enumerate(factors.values()):
+        label = _is_label(factor)
+        kind = RandomForestClassifier if label else RandomForestRegressor
+        forest = kind(n_estimators=20, max_depth=12, max_features=None, random_state=SEED,
+                      max_samples=min(2000, int(0.7 * len(content))))
+        seen, unseen, seen_factor, unseen_factor = train_test_split(content, factor, test_size=0.3, random_state=SEED)
+        score = forest.fit(seen, seen_factor).score(unseen, unseen_factor)
+        chance = np.bincount(factor).max() / len(factor) if label else 0.0
+        known.append(max(0.0, (score - chance) / (1 - chance)))
+        importance[:, column] = forest.feature_importances_
+    return dict(disentanglement=_concentration(importance), completeness=_concentration(importance.T),
+                informativeness=float(np.mean(known)))
+
+
+def _concentration(importance):
+    """1 − entropy of each row (in units of its largest possible), weighted by how much the row matters: (rows, columns) → number."""
+    weight = importance.sum(1)
+    share = importance / np.where(weight > 0, weight, 1)[:, None]
+    entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(1) / np.log(importance.shape[1])
+    return float(((1 - entropy) * weight).sum() / weight.sum())
+
+
+# ---------------------------------------------------------------------- what the arguments must be
+
+def _binned(values, bins):
+    """`values` (n,) as the numbers of `bins` equal bins between the smallest and the largest."""
+    return np.digitize(values, np.histogram_bin_edges(values, bins)[1:-1])
+
+
+def _is_label(factor):
+    return factor.dtype.kind in "iu"
+
+
+def _paired(encoded, true):
+    encoded, true = np.asarray(encoded, float), np.asarray(true, float)
+    if encoded.shape != true.shape or encoded.ndim != 1 or len(true) < 2:
+        raise ValueError(f"both arrays must be (n,), one value an image, at least two images; got {encoded.shape} and {true.shape}")
+    if not (np.isfinite(encoded).all() and np.isfinite(true).all()):
+        raise ValueError("both arrays must be finite; got NaN or infinity")
+    return encoded, true
+
+
+def _paired_rows(content, labels):
+    if len(content) != len(labels):
+        raise ValueError(f"there must be one label an image; got {len(labels)} labels for {len(content)} images")
+    return content, labels
+
+
+def _latents(content, least=1):
+    content = np.asarray(content, float)
+    if content.ndim != 2 or content.shape[1] < least or not np.isfinite(content).all():
+        raise ValueError(f"content must be (n, c) finite numbers with c of at least {least}; got {content.shape}")
+    return content
+
+
+def _labels(labels):
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu" or labels.ndim != 1 or len(np.unique(labels)) < 2:
+        raise ValueError(f"labels must be (n,) whole numbers of at least two kinds; got {labels.shape} {labels.dtype}")
+    return labels
+
+
+def _factors(factors, count, least=1):
+    factors = {name: np.asarray(values) for name, values in factors.items()}
+    if len(factors) < least:
+        raise ValueError(f"factors must hold at least {least} factors by name; got {list(factors)}")
+    for name, values in factors.items():
+        if values.shape != (count,) or len(np.unique(values)) < 2:
+            raise ValueError(f"factor {name!r} must be one value an image, ({count},), and vary; got {values.shape}")
+    return factors

@@ -1,0 +1,156 @@
+"""One short training loop.  It prints and draws nothing itself: whoever wants to watch passes a callback."""
+import math
+import sys
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+STEPS = 1000            # steps of the optimiser by default: every lecture's model is learnt by then
+BATCH = 128
+LEARNING_RATE = 6e-3    # at its peak; rises for the first 30 % of the steps, then falls to nothing (Smith's one cycle)
+
+
+@dataclass
+class History:
+    """How a training went, one number an epoch (means over the epoch's steps, while the model learnt).
+
+    loss         −ELBO in nats per image (at β = 1, whatever β was trained with)
+    terms        its parts by name: "reconstruction" (minus the log-likelihood) and each divergence
+    seconds      since the start
+    interrupted  True if the training was stopped before its last epoch
+    """
+
+    loss: list = field(default_factory=list)
+    terms: dict = field(default_factory=dict)
+    seconds: list = field(default_factory=list)
+    interrupted: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is told after each epoch (counted from 1), and once before the first (epoch 0)."""
+
+    model: torch.nn.Module
+    history: History
+    epoch: int
+    epochs: int
+
+    @property
+    def elapsed(self):
+        """Seconds since the start."""
+        return self.history.seconds[-1] if self.epoch else 0.0
+
+    @property
+    def remaining(self):
+        """Seconds that the other epochs will take at the pace so far; None before the first is over."""
+        return self.elapsed / self.epoch * (self.epochs - self.epoch) if self.epoch else None
+
+    def __str__(self):
+        if not self.epoch:
+            return f"{self.epochs} epochs to go"
+        return (f"epoch {self.epoch} of {self.epochs} · −ELBO {self.history.loss[-1]:.1f} nats · "
+                f"{self.elapsed:.1f} s, {self.remaining:.1f} s left")
+
+
+def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATCH, learning_rate=LEARNING_RATE,
+        callback=None, progress=True):
+    """Train `model` on images (n, h, w) in [0, 1] by maximising the ELBO; returns the `History`.
+
+    labels         (n,) whole numbers, for a conditional model
+    epochs         passes through the images; by default as many as make about 1000 steps
+    seed           of the order of the images and of the noise; the initial weights have the model's own seed
+    beta           weight of the divergences in what is maximised (β-VAE, Higgins et al. 2017); 1 is the ELBO
+    batch          images a step
+    learning_rate  of the Adam optimiser, at its peak
+    callback       called with a `Progress` before the first epoch and after each
+    progress       True: show epoch, loss, elapsed time and time left on one line (in a notebook or a terminal)
+
+    Interrupt it when you like (the stop button, Ctrl-C, or a callback that raises KeyboardInterrupt): the model keeps
+    what it has learnt, and the history the epochs that were completed.  Call it again to go on.
+    """
+    images, labels = model.check(images, labels)
+    _check_settings(images, epochs, beta, batch, learning_rate)
+    images, labels = _to(model.device, images), _to(model.device, labels)
+    batches = max(1, round(len(images) / batch))
+    epochs = epochs or math.ceil(STEPS / batches)
+    watchers = [watcher for watcher in (_Line() if progress else None, callback) if watcher]
+    order, noise = torch.Generator().manual_seed(seed), torch.Generator(model.device).manual_seed(seed)
+    optimiser = torch.optim.Adam(model.parameters(), fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * batches + 1)
+
+    model.prepare(images)
+    history, start = History(), time.perf_counter()
+    try:
+        for epoch in range(epochs + 1):
+            if epoch:
+                sums = {}
+                for chosen in torch.randperm(len(images), generator=order).tensor_split(batches):
+                    elbo = model.bound(images[chosen], None if labels is None else labels[chosen], noise)
+                    objective = elbo.reconstruction - beta * sum(elbo.divergences.values())
+                    optimiser.zero_grad()
+                    (-objective.mean()).backward()
+                    optimiser.step()
+                    schedule.step()
+                    for name, values in {"reconstruction": -elbo.reconstruction, **elbo.divergences}.items():
+                        sums[name] = sums.get(name, 0) + values.detach().sum()
+                _record(history, {name: float(total) / len(images) for name, total in sums.items()}, time.perf_counter() - start)
+            for watcher in watchers:
+                watcher(Progress(model, history, epoch, epochs))
+    except KeyboardInterrupt:
+        history.interrupted = True
+        if progress:
+            print(f"interrupted after {len(history.loss)} of {epochs} epochs: the model keeps what it has learnt")
+    return history
+
+
+def _record(history, terms, seconds):
+    loss = sum(terms.values())
+    if not math.isfinite(loss):
+        raise FloatingPointError(f"the loss became {loss} in epoch {len(history.loss) + 1}: make a new model and train it with a "
+                                 f"smaller learning_rate (the default is {LEARNING_RATE})")
+    history.loss.append(loss)
+    history.seconds.append(seconds)
+    for name, value in terms.items():
+        history.terms.setdefault(name, []).append(value)
+
+
+def _check_settings(images, epochs, beta, batch, learning_rate):
+    if (images == images[0]).all():
+        raise ValueError("images must differ from one another; all are the same" +
+                         (f" constant {images.flat[0]:.3g}" if np.ptp(images) == 0 else "") + ": there is nothing to learn")
+    for name, value in (("epochs", epochs), ("batch", batch)):
+        if value is not None and (isinstance(value, bool) or value != int(value) or value < 1):
+            raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
+    if not 0 <= beta < math.inf:
+        raise ValueError(f"beta must be a number of at least 0; got {beta!r}")
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate must be a number above 0; got {learning_rate!r}")
+
+
+def _to(device, array):
+    return None if array is None else torch.from_numpy(array).to(device)
+
+
+class _Line:
+    """Shows the progress on one line: a display that is updated in a notebook, a line that is rewritten in a terminal."""
+
+    def __init__(self):
+        self.display = None
+
+    def __call__(self, progress):
+        if _in_notebook():
+            from IPython.display import display
+            shown = {"text/plain": str(progress)}
+            if self.display is None:
+                self.display = display(shown, raw=True, display_id=True)
+            else:
+                self.display.update(shown, raw=True)
+        elif sys.stdout.isatty():
+            print(f"\r{progress}", end="\n" if progress.epoch == progress.epochs else "   ", flush=True)
+
+
+def _in_notebook():
+    ipython = sys.modules.get("IPython")
+    return bool(ipython and ipython.get_ipython() and hasattr(ipython.get_ipython(), "kernel"))
