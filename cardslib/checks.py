@@ -35,7 +35,8 @@ def check_images(images, shape=None, name="images"):
         raise ValueError(f"{name} must be finite; {np.sum(~np.isfinite(array).all((1, 2)))} of {len(array)} images hold NaN or "
                          f"infinity: leave those out, or fill them with numpy.nan_to_num")
     if low < 0 or high > 1:
-        raise ValueError(f"{name} must lie in [0, 1]; got {low:.3g} … {high:.3g}: use ({name} - {name}.min()) / numpy.ptp({name})")
+        raise ValueError(f"{name} must lie in [0, 1]; got {low:.3g} … {high:.3g}: "
+                         f"use ({name} - {name}.min()) / numpy.ptp({name})")
     return np.ascontiguousarray(array, np.float32)
 
 
@@ -49,8 +50,8 @@ def check_labels(labels, count, classes, name="labels"):
         raise ValueError(f"{name} must be one number an image, ({count},); got {array.shape}")
     unknown = np.unique(array[(array < 0) | (array >= classes)])
     if unknown.size:
-        raise ValueError(f"{name} must lie within 0 … {classes - 1}, the model's {classes} classes; got {unknown[:5].tolist()}: "
-                         f"make the VAE with more classes, or leave these images out")
+        raise ValueError(f"{name} must lie within 0 … {classes - 1}, the model's {classes} classes; got "
+                         f"{unknown[:5].tolist()}: make the VAE with more classes, or leave these images out")
     return array.astype(np.int64)
 
 

@@ -70,9 +70,9 @@ class CardExplorer(Explorer):
             right=_slider("shift right", 0, -0.2, 0.2, 0.01),
             down=_slider("shift down", 0, -0.2, 0.2, 0.01))
         self.size = size
-        super().__init__(sliders, self._card, zoom=288 / size)
+        super().__init__(sliders, self._draw_card, zoom=288 / size)
 
-    def _card(self, suit, rotation, shear, right, down):
+    def _draw_card(self, suit, rotation, shear, right, down):
         card = render([SUITS.index(suit)], [np.radians(rotation)], [np.radians(shear)], [(right, down)], self.size)[0]
         return card, f"{suit}, turned by {rotation:.0f}°, sheared by {shear:.1f}°, shifted by ({right:.2f}, {down:.2f})"
 
@@ -90,9 +90,9 @@ class LatentExplorer(Explorer):
         self.labels, self.names = labels, names
         sliders = {f"z{i + 1}": _slider(f"z{'₁₂₃₄₅₆₇₈₉'[i] if i < 9 else i + 1}", 0, -span, span, 0.05)
                    for i in range(model.content)}
-        super().__init__(sliders, self._travel, zoom=_zoom(256, model.shape[0]))
+        super().__init__(sliders, self._draw_journey, zoom=_zoom(256, model.shape[0]))
 
-    def _travel(self, **values):
+    def _draw_journey(self, **values):
         point = np.array(list(values.values()), np.float32)
         nearest = int(((self.content - point) ** 2).sum(1).argmin())
         picture = mosaic(np.stack([self.model.decode(point[None])[0], self.images[nearest]]), 2)
@@ -116,9 +116,9 @@ class ReconstructionExplorer(Explorer):
         widths = list(self.reconstructions)
         sliders = dict(width=_choice("width", widths, widths[0]),
                        image=widgets.IntSlider(0, 0, len(self.images) - 1, description="image"))
-        super().__init__(sliders, self._compare, zoom=_zoom(224, self.images.shape[1]))
+        super().__init__(sliders, self._draw_comparison, zoom=_zoom(224, self.images.shape[1]))
 
-    def _compare(self, width, image):
+    def _draw_comparison(self, width, image):
         original, made = self.images[image], self.reconstructions[width][image]
         picture = mosaic(np.stack([original, made, np.abs(made - original)]), 3)
         error = np.mean((made - original) ** 2)
@@ -126,7 +126,7 @@ class ReconstructionExplorer(Explorer):
 
 
 def _zoom(shown, pixels):
-    """Screen pixels a canvas pixel, for images of so many pixels that are to be shown so large (a mosaic enlarges small ones)."""
+    """Screen pixels a canvas pixel, for images of `pixels` to be `shown` so large (a mosaic enlarges small ones)."""
     return shown / (pixels * -(-32 // pixels))
 
 

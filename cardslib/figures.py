@@ -18,6 +18,7 @@ from cardslib.cards import SUITS
 
 OKABE_ITO = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#9C9200", "#0072B2", "#D55E00", "#CC79A7")   # its yellow, darkened
 SUIT_STYLE = {"club": ("#009E73", "o"), "spade": ("#0072B2", "^"), "heart": ("#D55E00", "v"), "diamond": ("#CC79A7", "D")}
+LINES = (("#0072B2", "o-"), ("#D55E00", "s--"), ("#009E73", "^-."), ("#CC79A7", "D:"))
 ANGLES, LATENTS = "twilight", "viridis"
 DPI, SHOWN = 112, 76      # pixels an inch: drawn, and shown in a notebook
 STYLE = {"font.size": 10, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False,
@@ -104,7 +105,8 @@ def latent_representation(images, span=2.0, title="Latent representation", alt=N
     return figure
 
 
-def latent_distribution(content, labels=None, names=None, values=None, unit="", cyclic=False, title="Latent distribution", alt=None):
+def latent_distribution(content, labels=None, names=None, values=None, unit="", cyclic=False,
+                        title="Latent distribution", alt=None):
     """Figure of the first two content latents (n, c ≥ 2) of a data set, a point an image.
 
     coloured by class: labels (n,) and the classes' names; or by a quantity: values (n,), with its unit; cyclic for angles.
@@ -120,8 +122,8 @@ def cards_study(cards, content, representation, name, span=2.0):
     Above: example of data | latent representation.  Below: the latent distribution three times, coloured by suit, by shear
     and by angle.  content (n, 2): the latents of the cards; representation: the decoded `latent_grid` with this `span`.
     """
-    figure = Figure(10.2, 7.6, f"{name}. Above: examples of the cards, and the decoded grid of the two latents. Below: the latent "
-                               "distribution coloured by suit, by shear and by angle.")
+    figure = Figure(10.2, 7.6, f"{name}. Above: examples of the cards, and the decoded grid of the two latents. Below: the "
+                               "latent distribution coloured by suit, by shear and by angle.")
     above, below = figure.subfigures(2, 1, height_ratios=(1.2, 1))
     _picture(_axes(above, 1, 2, 1), mosaic(cards.images[:64], 8), f"{name}: example of data")
     _representation(_axes(above, 1, 2, 2), representation, span, "Latent representation")
@@ -149,8 +151,8 @@ def loss_by_term(history, alt=None):
 
 def training_view(images, content, labels, names, history, epochs, span=3.0):
     """Figure of a model while it learns: the decoded grid, the latent cloud, and the loss so far of `epochs` epochs."""
-    figure = Figure(10.2, 3.5, "A model while it learns: the decoded grid of its two latents, the cloud of the latents of the data, "
-                               "and minus ELBO against the epoch.")
+    figure = Figure(10.2, 3.5, "A model while it learns: the decoded grid of its two latents, the cloud of the latents of the "
+                               "data, and minus ELBO against the epoch.")
     _representation(_axes(figure, 1, 3, 1), images, span, "decoded grid")
     cloud = _axes(figure, 1, 3, 2)
     _distribution(cloud, content, labels, names, title="latent cloud", legend=False)
@@ -175,7 +177,7 @@ def curves(x, lines, xlabel, ylabel, alt, log=False):
     """Figure of several curves against one x: lines is {name: (n,)}."""
     figure = Figure(5.6, 3.2, alt)
     axes = _axes(figure)
-    for (name, y), colour, style in zip(lines.items(), ("#0072B2", "#D55E00", "#009E73", "#CC79A7"), ("o-", "s--", "^-.", "D:")):
+    for (name, y), (colour, style) in zip(lines.items(), LINES):
         axes.plot(x, y, style, color=colour, label=name)
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log else "linear")
     if log:
@@ -224,10 +226,10 @@ def _marked(axes, x, y, labels, names, legend=True):
         labels, names = np.zeros(len(x), int), ("images",)
     names = [str(name) for name in names]
     for index, name in enumerate(names):
-        suit = name in SUIT_STYLE
-        colour, marker = SUIT_STYLE[name] if suit else (OKABE_ITO[index % len(OKABE_ITO)], f"${name[0]}$" if len(names) > 1 else "o")
-        axes.scatter(x[labels == index], y[labels == index], s=5 if suit else 16, color=colour, marker=marker, linewidths=0,
-                     alpha=0.7, label=name)
+        own_style = (OKABE_ITO[index % len(OKABE_ITO)], f"${name[0]}$" if len(names) > 1 else "o")
+        colour, marker = SUIT_STYLE.get(name, own_style)
+        axes.scatter(x[labels == index], y[labels == index], s=5 if name in SUIT_STYLE else 16, color=colour, marker=marker,
+                     linewidths=0, alpha=0.7, label=name)
     if legend and len(names) > 1:
         axes.legend(markerscale=2 if names[0] in SUIT_STYLE else 1.5, ncols=-(-len(names) // 5), handletextpad=0.2,
                     columnspacing=0.8, fontsize=8, loc="upper right", framealpha=0.8, frameon=True, edgecolor="none")

@@ -26,6 +26,18 @@ def rank_correlation(encoded, true):
     return float(spearmanr(encoded, true).statistic)
 
 
+def rank_correlation_within(content, factor, labels):
+    """How well the best single latent follows a factor within each class: (classes,) array, in [0, 1].
+
+    For each class by itself, the largest |rank correlation| of any one latent (n, c) with the factor (n,).  Pooled over
+    classes, a factor that every class lays out in a direction of its own would seem unknown.
+    """
+    content, labels = _paired_rows(_latents(content), _labels(labels))
+    factor = np.asarray(factor, float)
+    return np.array([max(abs(rank_correlation(latent[labels == one], factor[labels == one])) for latent in content.T)
+                     for one in np.unique(labels)])
+
+
 def circular_correlation(encoded, true):
     """Correlation of two angles (n,), in radians, in [-1, 1]: ±1 if they differ by a constant, -1 if one runs backwards.
 
@@ -138,7 +150,8 @@ def sap(content, factors):
 def _predicts(latent, factor):
     if not _is_label(factor):
         return LinearRegression().fit(latent, factor).score(latent, factor)
-    seen, unseen, seen_factor, unseen_factor = train_test_split(latent, factor, test_size=0.3, random_state=SEED, stratify=factor)
+    seen, unseen, seen_factor, unseen_factor = train_test_split(latent, factor, test_size=0.3, stratify=factor,
+                                                                random_state=SEED)
     machine = make_pipeline(StandardScaler(), LinearSVC(C=0.01, class_weight="balanced", random_state=SEED))
     return machine.fit(seen, seen_factor).score(unseen, unseen_factor)
 
@@ -154,21 +167,36 @@ def dci(content, factors):
     content, factors = _latents(content, least=2), _factors(factors, len(content), least=2)
     importance, known = np.empty((content.shape[1], len(factors))), []
     for column, factor in enumerate(factors.values()):
-        label = _is_label(factor)
-        kind = RandomForestClassifier if label else RandomForestRegressor
-        forest = kind(n_estimators=20, max_depth=12, max_features=None, random_state=SEED,
-                      max_samples=min(2000, int(0.7 * len(content))))
-        seen, unseen, seen_factor, unseen_factor = train_test_split(content, factor, test_size=0.3, random_state=SEED)
-        score = forest.fit(seen, seen_factor).score(unseen, unseen_factor)
-        chance = np.bincount(factor).max() / len(factor) if label else 0.0
-        known.append(max(0.0, (score - chance) / (1 - chance)))
+        forest, score = _forest(content, factor)
+        known.append(score)
         importance[:, column] = forest.feature_importances_
     return dict(disentanglement=_concentration(importance), completeness=_concentration(importance.T),
                 informativeness=float(np.mean(known)))
 
 
+def readable(content, factor):
+    """How well a random forest reads one factor (n,) off all latents together, on images that it has not seen: 0 … 1.
+
+    R² for a quantity, accuracy above chance for whole numbers (classes): the informativeness of `dci` for one factor.
+    A factor that is readable but correlates with no single latent is known to the model, and entangled.
+    """
+    content = _latents(content)
+    return _forest(content, _factors(dict(factor=factor), len(content))["factor"])[1]
+
+
+def _forest(content, factor):
+    """A forest that predicts the factor, and its score on held-out images: R², or (accuracy − chance) / (1 − chance)."""
+    label = _is_label(factor)
+    forest = (RandomForestClassifier if label else RandomForestRegressor)(
+        n_estimators=20, max_depth=12, max_features=None, max_samples=min(2000, int(0.7 * len(content))), random_state=SEED)
+    seen, unseen, seen_factor, unseen_factor = train_test_split(content, factor, test_size=0.3, random_state=SEED)
+    score = forest.fit(seen, seen_factor).score(unseen, unseen_factor)
+    chance = np.unique(factor, return_counts=True)[1].max() / len(factor) if label else 0.0
+    return forest, max(0.0, (score - chance) / (1 - chance))
+
+
 def _concentration(importance):
-    """1 − entropy of each row (in units of its largest possible), weighted by how much the row matters: (rows, columns) → number."""
+    """1 − entropy of each row, in units of its largest possible, weighted by how much the row matters: a number."""
     weight = importance.sum(1)
     share = importance / np.where(weight > 0, weight, 1)[:, None]
     entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(1) / np.log(importance.shape[1])
@@ -189,7 +217,8 @@ def _is_label(factor):
 def _paired(encoded, true):
     encoded, true = np.asarray(encoded, float), np.asarray(true, float)
     if encoded.shape != true.shape or encoded.ndim != 1 or len(true) < 2:
-        raise ValueError(f"both arrays must be (n,), one value an image, at least two images; got {encoded.shape} and {true.shape}")
+        raise ValueError(f"both arrays must be (n,), one value an image, at least two images; got {encoded.shape} and "
+                         f"{true.shape}")
     if not (np.isfinite(encoded).all() and np.isfinite(true).all()):
         raise ValueError("both arrays must be finite; got NaN or infinity")
     return encoded, true

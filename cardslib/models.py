@@ -121,7 +121,8 @@ class VAE(nn.Module):
 
     def _check_label(self, labels, count):
         if self.classes and labels is None:
-            raise ValueError(f"labels are missing: this VAE is conditional on {self.classes} classes; give one whole number an image")
+            raise ValueError(f"labels are missing: this VAE is conditional on {self.classes} classes; give one whole number "
+                             f"an image")
         if not self.classes and labels is not None:
             raise ValueError("labels were given, but this VAE takes none: leave them out, or make VAE(…, classes=k)")
         return None if labels is None else check_labels(labels, count, self.classes)
@@ -165,7 +166,8 @@ class VAE(nn.Module):
                 model.load_state_dict({name: file.get_tensor(name) for name in shapes}, assign=True)
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as problem:
             reason = "its header names no cardslib VAE" if isinstance(problem, KeyError) else problem
-            raise ValueError(f"{path} is not a whole model file of cardslib ({reason}): save the model again with VAE.save") from problem
+            raise ValueError(f"{path} is not a whole model file of cardslib ({reason}): save the model again with "
+                             f"VAE.save") from problem
         return model.to(device)
 
 

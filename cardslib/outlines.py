@@ -14,7 +14,7 @@ REACH = 0.55   # no point of a suit lies further from its centre, in half widths
 
 
 def _mirrored(right_half):
-    """A closed curve of cubic Béziers from its right half, (1 + 3k, 2) points that run from one end of the axis to the other."""
+    """A closed curve of cubic Béziers from its right half: (1 + 3k, 2) points from one end of the axis to the other."""
     right_half = np.array(right_half, float)
     left_half = right_half[-2::-1] * (-1, 1)
     points = np.concatenate([right_half, left_half])

@@ -95,7 +95,8 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
                     schedule.step()
                     for name, values in {"reconstruction": -elbo.reconstruction, **elbo.divergences}.items():
                         sums[name] = sums.get(name, 0) + values.detach().sum()
-                _record(history, {name: float(total) / len(images) for name, total in sums.items()}, time.perf_counter() - start)
+                means = {name: float(total) / len(images) for name, total in sums.items()}
+                _record(history, means, time.perf_counter() - start)
             for watcher in watchers:
                 watcher(Progress(model, history, epoch, epochs))
     except KeyboardInterrupt:
@@ -108,8 +109,8 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
 def _record(history, terms, seconds):
     loss = sum(terms.values())
     if not math.isfinite(loss):
-        raise FloatingPointError(f"the loss became {loss} in epoch {len(history.loss) + 1}: make a new model and train it with a "
-                                 f"smaller learning_rate (the default is {LEARNING_RATE})")
+        raise FloatingPointError(f"the loss became {loss} in epoch {len(history.loss) + 1}: make a new model and train it "
+                                 f"with a smaller learning_rate (the default is {LEARNING_RATE})")
     history.loss.append(loss)
     history.seconds.append(seconds)
     for name, value in terms.items():
