@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
+# Threads that wait soon go to sleep: see cardslib/__init__.py.
+export GOMP_SPINCOUNT = 1000
+
 .PHONY: lab test lectures bench lint clean
 
 lab: $(VENV)/installed

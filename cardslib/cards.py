@@ -76,7 +76,8 @@ def render(suit, angle, shear, shift, size=48):
     for index, name in enumerate(SUITS):
         of_suit = suit == index
         images[of_suit] = draw(outline(name), matrices[of_suit], shift[of_suit], size)
-    return images / np.float32(255)
+    images /= 255
+    return images
 
 
 def _check_ranges(rotation, shear, shift):

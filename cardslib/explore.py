@@ -52,6 +52,10 @@ class Explorer(widgets.HBox):
         self._redraw()
         super().__init__([widgets.VBox(list(sliders.values())), self.canvas])
 
+    def __repr__(self):
+        """What stands in the notebook while no kernel runs."""
+        return f"{type(self).__name__}, with sliders for {', '.join(self.sliders)}: run this cell to move them"
+
     def _redraw(self, _change=None):
         try:
             self.canvas.show(*self.draw(**{name: slider.value for name, slider in self.sliders.items()}))

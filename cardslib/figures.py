@@ -79,11 +79,11 @@ def mosaic(images, columns):
     return picture.reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
 
 
-def examples(images, alt, columns=8, title=None):
-    """Figure of images (n, h, w), `columns` to a row."""
+def examples(images, alt, columns=8, width=8.0):
+    """Figure of images (n, h, w), `columns` to a row, `width` inches wide."""
     rows = -(-len(images) // columns)
-    figure = Figure(8, 8 * rows / columns + (0.35 if title else 0.05), alt)
-    _picture(_axes(figure), mosaic(images, columns), title)
+    figure = Figure(width, width * rows / columns + 0.05, alt)
+    _picture(_axes(figure), mosaic(images, columns))
     return figure
 
 
@@ -145,7 +145,7 @@ def loss_by_term(history, alt=None):
         axes.plot(range(1, len(values) + 1), values, style, color="#D55E00", lw=1.6, label=name)
     right.set(xlabel="epoch", ylabel="nats an image", ylim=(0, None))
     for axes in (left, right):
-        axes.legend()
+        axes.legend(frameon=False)
     return figure
 
 
@@ -183,7 +183,7 @@ def curves(x, lines, xlabel, ylabel, alt, log=False):
     if log:
         axes.set_xticks(x, [str(tick) for tick in x])
         axes.minorticks_off()
-    axes.legend()
+    axes.legend(frameon=False)
     return figure
 
 
@@ -208,13 +208,14 @@ def _representation(axes, images, span, title):
 
 def _distribution(axes, content, labels=None, names=None, values=None, unit="", cyclic=False, title=None, legend=True):
     z1, z2 = content[:, 0], content[:, 1]
+    size = max(3, min(20, 20000 / len(z1)))   # of a point: fewer points may be larger
     if values is None:
         _marked(axes, z1, z2, labels, names, legend)
     else:
         most = ceil(np.abs(values).max() * (1.5 if cyclic else 1))   # so that the two ends of a part of the circle differ
-        points = axes.scatter(z1, z2, c=values, cmap=ANGLES if cyclic else LATENTS, vmin=-most, vmax=most, s=3, linewidths=0,
-                              rasterized=True)
-        bar = axes.figure.colorbar(points, ax=axes, shrink=0.8, format=f"%g{unit}", ticks=(-most, 0, most))
+        least = -most if values.min() < 0 else 0
+        points = axes.scatter(z1, z2, c=values, cmap=ANGLES if cyclic else LATENTS, vmin=least, vmax=most, s=size, linewidths=0)
+        bar = axes.figure.colorbar(points, ax=axes, shrink=0.8, format=f"%g{unit}", ticks=(least, (least + most) / 2, most))
         bar.outline.set_visible(False)
     axes.set(title=title, xlabel="z₁", ylabel="z₂")
     axes.set_aspect("equal", "datalim")
@@ -231,8 +232,8 @@ def _marked(axes, x, y, labels, names, legend=True):
         axes.scatter(x[labels == index], y[labels == index], s=5 if name in SUIT_STYLE else 16, color=colour, marker=marker,
                      linewidths=0, alpha=0.7, label=name)
     if legend and len(names) > 1:
-        axes.legend(markerscale=2 if names[0] in SUIT_STYLE else 1.5, ncols=-(-len(names) // 5), handletextpad=0.2,
-                    columnspacing=0.8, fontsize=8, loc="upper right", framealpha=0.8, frameon=True, edgecolor="none")
+        axes.legend(markerscale=2 if names[0] in SUIT_STYLE else 1.5, handletextpad=0.2, borderpad=0, borderaxespad=0.2,
+                    fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 
 
 def _loss(axes, history, epochs):

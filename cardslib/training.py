@@ -50,8 +50,8 @@ class Progress:
     def __str__(self):
         if not self.epoch:
             return f"{self.epochs} epochs to go"
-        return (f"epoch {self.epoch} of {self.epochs} · −ELBO {self.history.loss[-1]:.1f} nats · "
-                f"{self.elapsed:.1f} s, {self.remaining:.1f} s left")
+        left = f", {self.remaining:.1f} s left" if self.epoch < self.epochs else ""
+        return f"epoch {self.epoch} of {self.epochs} · −ELBO {self.history.loss[-1]:.1f} nats · {self.elapsed:.1f} s{left}"
 
 
 def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATCH, learning_rate=LEARNING_RATE,
