@@ -1,5 +1,6 @@
 """The cards: four suits turned, strained and shifted by known amounts, so that every picture comes with its truth."""
 from dataclasses import dataclass, fields
+from numbers import Real
 
 import numpy as np
 
@@ -8,6 +9,8 @@ from cardslib.geometry import greatest_stretch, pose_matrix
 from cardslib.outlines import REACH, draw, outline
 
 SUITS = ("club", "spade", "heart", "diamond")
+
+GREATEST_SHEAR = 31   # degrees: sheared further, a suit would reach over the edge of the picture in some direction
 
 # The lecture's four sets: half range of rotation and of shear, in degrees.
 SETS = {1: (12, 1), 2: (12, 20), 3: (120, 1), 4: (120, 20)}
@@ -41,8 +44,8 @@ class Cards:
 def make_cards(per_suit=3000, rotation=120, shear=20, shift=0.0, size=48, seed=0):
     """Draw `per_suit` cards of each suit, the suits taking turns, each in a pose of its own.
 
-    Angle, shear and both shifts are uniform, within ±`rotation` degrees (0 … 180), ±`shear` degrees and ±`shift` half
-    widths.  The same `seed` gives the same draws whatever the ranges, rescaled, and a smaller set is the beginning of a
+    Angle, shear and both shifts are uniform, within ±`rotation` degrees (0 … 180), ±`shear` degrees (0 … 31) and ±`shift`
+    half widths.  The same `seed` gives the same draws whatever the ranges, rescaled, and a smaller set is the beginning of a
     larger one; so two sets differ only in what was changed.  No card is ever cut off by the edge of the picture: ranges
     that would allow it raise a ValueError.
 
@@ -81,12 +84,12 @@ def render(suit, angle, shear, shift, size=48):
 
 
 def _check_ranges(rotation, shear, shift):
-    for name, value, most, unit in (("rotation", rotation, 180, "degrees"), ("shear", shear, 45, "degrees"),
+    for name, value, most, unit in (("rotation", rotation, 180, "degrees"), ("shear", shear, GREATEST_SHEAR, "degrees"),
                                     ("shift", shift, 1, "half widths of the picture")):
-        if not 0 <= value <= most:   # also refuses NaN
+        if not isinstance(value, Real) or not 0 <= value <= most:   # also refuses NaN
             raise ValueError(f"{name} must lie between 0 and {most} {unit}; got {value!r}")
     furthest = REACH * greatest_stretch(np.radians(shear)) + shift
     if furthest > 1:
         raise ValueError(f"shear={shear} and shift={shift} would push cards over the edge of the picture (up to "
-                         f"{furthest:.2f} half widths from its middle): at this shear shift must be at most "
-                         f"{max(0.0, 1 - furthest + shift):.2f}, and with no shift shear at most 31 degrees")
+                         f"{furthest:.2f} half widths from its middle): at this shear, shift must be at most "
+                         f"{1 - furthest + shift:.2f}")

@@ -20,7 +20,10 @@ def check_images(images, shape=None, name="images"):
     elif array.ndim != 3:
         raise ValueError(f"{got}: one grey value a pixel, the images along the first axis")
     if array.dtype.kind in "iub":
-        cure = [f"{(cure or [name])[0]} / {255 if array.dtype == np.uint8 else 'its largest possible value'}"]
+        as_they_are = (cure or [name])[0]
+        cure = [f"{as_they_are}.astype(float)" if array.dtype == bool else
+                f"{as_they_are} / {np.iinfo(array.dtype).max}, or by the largest value that your camera gives"
+                if array.dtype != np.uint8 else f"{as_they_are} / 255"]
     elif array.dtype.kind != "f":
         raise ValueError(f"{got}: {name}.astype(float) if these are numbers")
     if cure:
@@ -40,17 +43,17 @@ def check_images(images, shape=None, name="images"):
     return np.ascontiguousarray(array, np.float32)
 
 
-def check_labels(labels, count, classes, name="labels"):
+def check_labels(labels, count, classes):
     """`labels` as int64 (count,), each within 0 … classes - 1."""
     array = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
     if array.dtype.kind not in "iu":
-        raise ValueError(f"{name} must be whole numbers, 0 to {classes - 1}; got {array.dtype}: use {name}.astype(int) if they "
+        raise ValueError(f"labels must be whole numbers, 0 to {classes - 1}; got {array.dtype}: use labels.astype(int) if they "
                          f"are classes")
     if array.shape != (count,):
-        raise ValueError(f"{name} must be one number an image, ({count},); got {array.shape}")
+        raise ValueError(f"labels must be one number an image, ({count},); got {array.shape}")
     unknown = np.unique(array[(array < 0) | (array >= classes)])
     if unknown.size:
-        raise ValueError(f"{name} must lie within 0 … {classes - 1}, the model's {classes} classes; got "
+        raise ValueError(f"labels must lie within 0 … {classes - 1}, the model's {classes} classes; got "
                          f"{unknown[:5].tolist()}: make the VAE with more classes, or leave these images out")
     return array.astype(np.int64)
 

@@ -85,12 +85,14 @@ class LatentExplorer(Explorer):
     """Travel in the latent space: a slider a content latent; the decoded image, and beside it the nearest image of the data.
 
     model   a trained VAE without labels; images (n, h, w): the data
-    names   names of the classes of `labels` (n,), so that the caption can say what the nearest image is
+    labels  (n,) with the names of the classes, if the caption is to say what the nearest image is
     """
 
     def __init__(self, model, images, labels=None, names=None, span=2.5):
         self.model, self.images = model, check_images(images, model.shape)
         self.content = model.encode(self.images).content
+        if (labels is None) != (names is None):
+            raise ValueError("labels and names go together: give both, or neither")
         self.labels, self.names = labels, names
         sliders = {f"z{i + 1}": _slider(f"z{'₁₂₃₄₅₆₇₈₉'[i] if i < 9 else i + 1}", 0, -span, span, 0.05)
                    for i in range(model.content)}
@@ -101,7 +103,7 @@ class LatentExplorer(Explorer):
         nearest = int(((self.content - point) ** 2).sum(1).argmin())
         picture = mosaic(np.stack([self.model.decode(point[None])[0], self.images[nearest]]), 2)
         place = ", ".join(f"{name} = {value:.2f}" for name, value in values.items())
-        kind = f" (a {self.names[self.labels[nearest]]})" if self.labels is not None else ""
+        kind = "" if self.labels is None else f" (a {self.names[self.labels[nearest]]})"
         away = np.sqrt(((self.content[nearest] - point) ** 2).sum())
         return picture, f"left: decoded at {place}; right: the nearest image of the data{kind}, {away:.2f} away"
 

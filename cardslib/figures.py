@@ -6,6 +6,7 @@ angles, Okabe & Ito's colours together with marker shapes for suits and classes.
 import base64
 import html
 import io
+from functools import cached_property
 from math import ceil
 
 import matplotlib
@@ -16,7 +17,8 @@ from PIL import Image
 
 from cardslib.cards import SUITS
 
-OKABE_ITO = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#9C9200", "#0072B2", "#D55E00", "#CC79A7")   # its yellow, darkened
+# Okabe & Ito's eight, the yellow darkened, and two of Tol's for the ninth and tenth class.
+CLASSES = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#9C9200", "#0072B2", "#D55E00", "#CC79A7", "#882255", "#999999")
 SUIT_STYLE = {"club": ("#009E73", "o"), "spade": ("#0072B2", "^"), "heart": ("#D55E00", "v"), "diamond": ("#CC79A7", "D")}
 LINES = (("#0072B2", "o-"), ("#D55E00", "s--"), ("#009E73", "^-."), ("#CC79A7", "D:"))
 ANGLES, LATENTS = "twilight", "viridis"
@@ -38,19 +40,20 @@ class Figure(MatplotlibFigure):
         self.alt = alt
         FigureCanvasAgg(self)
 
+    @cached_property
     def picture(self):
-        """The figure as a Pillow image (RGB)."""
+        """The figure as a Pillow image (RGB), drawn once: the functions below return it finished."""
         self.canvas.draw()
         return Image.fromarray(np.asarray(self.canvas.buffer_rgba())[..., :3])
 
     def png(self):
         """The figure as PNG bytes, in 256 colours: half the size, and no difference to the eye."""
-        return _file(self.picture().quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE), "png", optimize=True)
+        return _file(self.picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE), "png", optimize=True)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """For notebooks: HTML with the alt text (JupyterLab shows none with a bare PNG), and PNG for every other reader."""
         width = round(self.bbox.width * SHOWN / DPI)
-        webp = base64.b64encode(_file(self.picture(), "webp", quality=80)).decode()
+        webp = base64.b64encode(_file(self.picture, "webp", quality=80)).decode()
         page = f'<img alt="{html.escape(self.alt)}" width="{width}" src="data:image/webp;base64,{webp}">'
         return ({"text/html": page, "image/png": base64.b64encode(self.png()).decode(), "text/plain": f"Figure: {self.alt}"},
                 {"image/png": {"alt": self.alt, "width": width}})
@@ -109,7 +112,8 @@ def latent_distribution(content, labels=None, names=None, values=None, unit="", 
                         title="Latent distribution", alt=None):
     """Figure of the first two content latents (n, c ≥ 2) of a data set, a point an image.
 
-    coloured by class: labels (n,) and the classes' names; or by a quantity: values (n,), with its unit; cyclic for angles.
+    coloured by class: labels (n,) and the classes' names; or by a quantity: values (n,) with its unit; cyclic for angles
+    in degrees.
     """
     figure = Figure(5.2, 4.4, alt or f"Scatter plot of the two latents: {title}.")
     _distribution(_axes(figure), content, labels, names, values, unit, cyclic, title)
@@ -164,17 +168,10 @@ def training_view(images, content, labels, names, history, epochs, span=3.0):
     return figure
 
 
-def scatter(x, y, labels, names, xlabel, ylabel, alt, title=None):
-    """Figure of one quantity against another, (n,) each, coloured and marked by class."""
-    figure = Figure(5.2, 4.2, alt)
-    axes = _axes(figure)
-    _marked(axes, x, y, labels, names)
-    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    return figure
-
-
 def curves(x, lines, xlabel, ylabel, alt, log=False):
-    """Figure of several curves against one x: lines is {name: (n,)}."""
+    """Figure of up to four curves against one x: lines is {name: (n,)}."""
+    if len(lines) > len(LINES):
+        raise ValueError(f"lines must hold at most {len(LINES)} curves; got {len(lines)}: draw two figures")
     figure = Figure(5.6, 3.2, alt)
     axes = _axes(figure)
     for (name, y), (colour, style) in zip(lines.items(), LINES):
@@ -202,7 +199,8 @@ def _picture(axes, picture, title=None):
 
 def _representation(axes, images, span, title):
     count = round(len(images) ** 0.5)
-    axes.imshow(mosaic(images, count), cmap="gray", vmin=0, vmax=1, extent=(-span, span, -span, span))
+    edge = span * count / (count - 1)   # the middle of the outermost image, not its edge, lies at span
+    axes.imshow(mosaic(images, count), cmap="gray", vmin=0, vmax=1, extent=(-edge, edge, -edge, edge))
     axes.set(title=title, xlabel="z₁", ylabel="z₂", xticks=(-span, 0, span), yticks=(-span, 0, span))
 
 
@@ -212,7 +210,9 @@ def _distribution(axes, content, labels=None, names=None, values=None, unit="", 
     if values is None:
         _marked(axes, z1, z2, labels, names, legend)
     else:
-        most = ceil(np.abs(values).max() * (1.5 if cyclic else 1))   # so that the two ends of a part of the circle differ
+        most = max(1, ceil(np.abs(values).max()))
+        if cyclic:
+            most = min(180, ceil(1.5 * most))   # so that the two ends of a part of the circle differ in colour
         least = -most if values.min() < 0 else 0
         points = axes.scatter(z1, z2, c=values, cmap=ANGLES if cyclic else LATENTS, vmin=least, vmax=most, s=size, linewidths=0)
         bar = axes.figure.colorbar(points, ax=axes, shrink=0.8, format=f"%g{unit}", ticks=(least, (least + most) / 2, most))
@@ -227,7 +227,7 @@ def _marked(axes, x, y, labels, names, legend=True):
         labels, names = np.zeros(len(x), int), ("images",)
     names = [str(name) for name in names]
     for index, name in enumerate(names):
-        own_style = (OKABE_ITO[index % len(OKABE_ITO)], f"${name[0]}$" if len(names) > 1 else "o")
+        own_style = (CLASSES[index % len(CLASSES)], f"${name[0]}$" if len(names) > 1 else "o")
         colour, marker = SUIT_STYLE.get(name, own_style)
         axes.scatter(x[labels == index], y[labels == index], s=5 if name in SUIT_STYLE else 16, color=colour, marker=marker,
                      linewidths=0, alpha=0.7, label=name)

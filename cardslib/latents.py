@@ -38,7 +38,7 @@ class ELBO:
 
     reconstruction  log-likelihood of the pixels, ≤ 0 (pixels as shares of light: minus the cross-entropy)
     content         Kullback–Leibler divergence of the content latents from their prior N(0, 1), ≥ 0
-    total           reconstruction minus every divergence: at most the log-probability of the image
+    total           reconstruction minus every divergence: a lower bound of log p(x), the model's log-likelihood of the image
     """
 
     reconstruction: object

@@ -32,7 +32,7 @@ class LiveTraining:
         model, span = progress.model, 3.0
         figure = training_view(model.decode(latent_grid(10, span)), model.encode(self.images).content, self.labels, self.names,
                                progress.history, progress.epochs, span)
-        self.pictures.append(figure.picture())
+        self.pictures.append(figure.picture)
         self._show(figure)
 
     def save(self, path, seconds=6.0):

@@ -1,7 +1,7 @@
 """Scores: how well latents know the true factors, and how cleanly each latent keeps to one of them.
 
 All take arrays: latents (n, c), a factor (n,), labels (n,) whole numbers.  The three disentanglement scores (MIG, SAP, DCI)
-follow the papers named in their docstrings; all lie in [0, 1], 1 being best.
+follow the papers named in their docstrings.  All lie in [0, 1] and more is better.
 """
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -27,14 +27,14 @@ def rank_correlation(encoded, true):
 
 
 def rank_correlation_within(content, factor, labels):
-    """How well the best single latent follows a factor within each class: (classes,) array, in [0, 1].
+    """How closely each latent follows a factor within each class: |rank correlation|, (classes, c) array, in [0, 1].
 
-    For each class by itself, the largest |rank correlation| of any one latent (n, c) with the factor (n,).  Pooled over
-    classes, a factor that every class lays out in a direction of its own would seem unknown.
+    latents (n, c), a factor (n,), labels (n,).  Pooled over the classes, a factor that they lay out in different places or
+    senses would seem unknown.
     """
     content, labels = _paired_rows(_latents(content), _labels(labels))
     factor = np.asarray(factor, float)
-    return np.array([max(abs(rank_correlation(latent[labels == one], factor[labels == one])) for latent in content.T)
+    return np.array([[abs(rank_correlation(latent[labels == one], factor[labels == one])) for latent in content.T]
                      for one in np.unique(labels)])
 
 
@@ -136,7 +136,8 @@ def sap(content, factors):
     """Separated attribute predictability: by how much does the best single latent predict each factor better than the second?
 
     Prediction from one latent at a time: R² of a straight line for a continuous factor, held-out accuracy of a linear
-    support vector machine for a class.  The difference of the two best, the mean over factors.
+    support vector machine for a class.  The difference of the two best, the mean over factors.  (With a class among the
+    factors even a perfect code stays a little below 1: a latent that knows nothing still guesses.)
     Kumar, Sattigeri & Balakrishnan, Variational Inference of Disentangled Latent Concepts, ICLR 2018.
     """
     content, factors = _latents(content, least=2), _factors(factors, len(content))

@@ -36,8 +36,9 @@ class VAE(nn.Module):
 
     def __init__(self, shape, content=2, classes=0, hidden=128, seed=0, device="cpu"):
         super().__init__()
-        height, width = shape
-        self.shape = (check_count("shape", height), check_count("shape", width))
+        if np.shape(shape) != (2,):
+            raise ValueError(f"shape must be (height, width) in pixels; got {shape!r}")
+        self.shape = tuple(check_count("shape", side) for side in shape)
         self.content = check_count("content", content)
         self.classes = check_count("classes", classes, 0)
         self.hidden = check_count("hidden", hidden)

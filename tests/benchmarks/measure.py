@@ -12,6 +12,7 @@ import platform
 import resource
 import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 MEASUREMENTS = {}
 
@@ -121,19 +122,14 @@ def memory(ours):
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _run(name, ours, answer):
-    answer.put(MEASUREMENTS[name][-1](ours))
+def _run(name, ours):
+    return MEASUREMENTS[name][-1](ours)
 
 
 def measure(name, ours):
     """The figure of one measurement, taken in a fresh process."""
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
-    process = context.Process(target=_run, args=(name, ours, answer))
-    process.start()
-    value = answer.get()
-    process.join()
-    return value
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
+        return fresh.submit(_run, name, ours).result()
 
 
 def main():

@@ -1,0 +1,321 @@
+"""The training: it learns, it can be repeated, watched, stopped and gone on with, and it refuses what cannot work."""
+import io
+import sys
+
+import IPython.display
+import numpy as np
+import pytest
+import torch
+
+from cardslib import training as module
+from cardslib.cards import card_set
+from cardslib.models import VAE
+from cardslib.training import fit
+
+SIZE = 24
+
+
+def new(seed=0, **settings):
+    return VAE((SIZE, SIZE), seed=seed, **settings)
+
+
+def cross_entropy_of_mean_image(images):
+    """−log-likelihood in nats an image if every image were drawn as the mean of all."""
+    mean = np.clip(images.mean(0), 1e-3, 1 - 1e-3)
+    return -(images * np.log(mean) + (1 - images) * np.log(1 - mean)).sum((1, 2)).mean()
+
+
+class Noted:
+    """A callback that keeps what it is told."""
+
+    def __init__(self, stop_after=None):
+        self.seen, self.stop_after = [], stop_after
+
+    def __call__(self, progress):
+        self.seen.append((progress.epoch, progress.epochs, progress.elapsed, progress.remaining, str(progress)))
+        if progress.epoch == self.stop_after:
+            raise KeyboardInterrupt
+
+
+# ---------------------------------------------------------------------- it learns
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_vae_learns_the_cards_from_any_seed(cards, seed):
+    model, unseen = new(seed), card_set(1, per_suit=50, size=SIZE, seed=99)
+    fit(model, cards.images, epochs=20, seed=seed, progress=False)
+    assert -model.elbo(unseen.images).total.mean() < cross_entropy_of_mean_image(cards.images) - 15
+
+
+@pytest.fixture(scope="module")
+def conditional(cards):
+    """A model that was told the suit, and its history."""
+    model = new(classes=4)
+    return model, fit(model, cards.images, cards.suit, epochs=40, progress=False)
+
+
+def test_a_model_that_is_told_the_suit_need_not_encode_it(cards, conditional):
+    told, untold = conditional[1], fit(new(), cards.images, epochs=40, progress=False)
+    assert told.loss[-1] < untold.loss[-1] - 1
+    assert told.terms["content"][-1] < untold.terms["content"][-1] - 1   # four suits are log 4 = 1.4 nats
+
+
+def test_a_model_that_is_told_the_suit_draws_that_suit(cards, conditional):
+    means = np.stack([cards.images[cards.suit == suit].mean(0) for suit in range(4)])
+    drawn = conditional[0].decode(np.zeros((4, 2)), np.arange(4))
+    apart = ((drawn[:, None] - means[None]) ** 2).mean((2, 3))   # (drawn, suit)
+    assert apart.argmin(1).tolist() == [0, 1, 2, 3]
+
+
+def test_the_loss_falls(history):
+    assert np.mean(history.loss[-3:]) < np.mean(history.loss[:3]) - 10
+    assert np.mean(np.diff(history.loss) < 0) > 0.8
+
+
+def test_the_loss_is_minus_the_elbo_in_nats_an_image(trained, history, cards):
+    assert history.loss[-1] == pytest.approx(-trained.elbo(cards.images).total.mean(), abs=0.7)
+
+
+def test_the_first_picture_is_the_mean_image(cards):
+    model, drawn = new(), []
+
+    def before_the_first_step(progress):
+        drawn.append(progress.model.decode(np.zeros((1, 2)))[0])
+        raise KeyboardInterrupt
+
+    fit(model, cards.images, progress=False, callback=before_the_first_step)
+    assert np.abs(drawn[0] - cards.images.mean(0)).mean() < 0.05
+
+
+def test_the_mean_image_is_set_only_once(cards):
+    model = new()
+    fit(model, cards.images, epochs=2, progress=False)
+    learnt = model.decoder.offset.detach().clone()
+    offsets = []
+    fit(model, cards.images[:50], epochs=1, progress=False, callback=lambda p: offsets.append(p.model.decoder.offset.tolist()))
+    assert offsets[0] == learnt.tolist()
+
+
+def test_a_loaded_model_goes_on_from_where_it_was(cards, tmp_path):
+    model = new()
+    fit(model, cards.images, epochs=2, progress=False)
+    model.save(tmp_path / "model")
+    loaded = VAE.load(tmp_path / "model")
+    again = [fit(each, cards.images, epochs=1, seed=5, progress=False).loss for each in (model, loaded)]
+    assert again[0] == again[1]
+
+
+def test_a_large_beta_presses_the_divergence_down(cards):
+    divergence = {beta: fit(new(), cards.images, epochs=10, beta=beta, progress=False).terms["content"][-1]
+                  for beta in (0, 1, 20)}
+    assert divergence[20] < 0.1 < 1 < divergence[1] < 5 < divergence[0]
+
+
+def test_the_loss_at_another_beta_is_still_minus_the_elbo(cards):
+    history = fit(new(), cards.images, epochs=2, beta=20, progress=False)
+    assert history.loss == [sum(parts) for parts in zip(*history.terms.values())]
+
+
+# ---------------------------------------------------------------------- the history
+
+def test_the_history_has_a_number_an_epoch(history):
+    assert len(history.loss) == len(history.seconds) == 20
+    assert {name: len(values) for name, values in history.terms.items()} == dict(reconstruction=20, content=20)
+    assert all(type(value) is float for value in history.loss)
+    assert not history.interrupted
+
+
+def test_the_loss_is_the_sum_of_its_terms(history):
+    assert history.loss == [sum(parts) for parts in zip(*history.terms.values())]
+    assert min(history.terms["content"]) > 0 and min(history.terms["reconstruction"]) > 0
+
+
+def test_the_seconds_run_on(history):
+    assert 0 < history.seconds[0] and all(np.diff(history.seconds) > 0)
+
+
+@pytest.mark.parametrize("count", [30, 300])
+def test_by_default_about_1000_steps_are_made(count):
+    images = np.random.default_rng(0).uniform(size=(count, 4, 4))
+    model, sizes = VAE((4, 4), hidden=4), []
+    model.encoder.register_forward_hook(lambda network, given, out: sizes.append(len(out)))
+    fit(model, images, progress=False)
+    assert 1000 <= len(sizes) <= 1100
+    assert sum(sizes) % count == 0   # whole passes
+
+
+def test_every_image_is_seen_once_an_epoch():
+    images = np.random.default_rng(0).uniform(size=(300, 4, 4)).astype(np.float32)
+    model, seen = VAE((4, 4), hidden=4), []
+    model.encoder.register_forward_hook(lambda network, given, out: seen.append(given[0][:, 0, 0].numpy()))
+    fit(model, images, epochs=2, batch=100, progress=False)
+    assert [len(batch) for batch in seen] == [100] * 6
+    first, second = np.concatenate(seen[:3]), np.concatenate(seen[3:])
+    assert sorted(first) == sorted(second) == sorted(images[:, 0, 0])
+    assert first.tolist() != second.tolist() != images[:, 0, 0].tolist()   # in another order each time
+
+
+# ---------------------------------------------------------------------- it can be repeated
+
+def test_the_same_seed_gives_the_same_training_bit_for_bit(cards):
+    def train(seed):
+        model = new()
+        return fit(model, cards.images, epochs=3, seed=seed, progress=False), model.decode(np.zeros((1, 2)))
+
+    torch.manual_seed(1)
+    first, drawn = train(0)
+    torch.manual_seed(2)   # the global random numbers do not matter
+    again, drawn_again = train(0)
+    other, _ = train(1)
+    assert first.loss == again.loss and first.terms == again.terms
+    assert np.array_equal(drawn, drawn_again)
+    assert first.loss != other.loss
+
+
+def test_the_seed_decides_the_order_of_the_images_and_the_noise():
+    images = np.random.default_rng(0).uniform(size=(50, 4, 4)).astype(np.float32)
+    orders, losses = [], []
+    for seed in (0, 1):
+        model, seen = VAE((4, 4), hidden=4), []
+        model.encoder.register_forward_hook(lambda network, given, out, seen=seen: seen.append(given[0][:, 0, 0].tolist()))
+        history = fit(model, images, epochs=1, batch=50, seed=seed, progress=False)   # one step with all images: any order
+        orders.append(seen[0])
+        losses.append(history.loss[0])
+    assert orders[0] != orders[1] and sorted(orders[0]) == sorted(orders[1])
+    assert abs(losses[0] - losses[1]) > 1e-4
+
+
+def test_training_leaves_the_global_random_numbers_alone(cards):
+    before = torch.random.get_rng_state()
+    fit(new(), cards.images[:100], epochs=1, progress=False)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+# ---------------------------------------------------------------------- it can be watched and stopped
+
+def test_a_callback_is_told_of_every_epoch_and_of_the_time_left(cards):
+    noted = Noted()
+    history = fit(new(), cards.images[:200], epochs=4, progress=False, callback=noted)
+    epochs, of, elapsed, remaining, words = zip(*noted.seen)
+    assert epochs == (0, 1, 2, 3, 4) and set(of) == {4}
+    assert list(elapsed) == [0.0, *history.seconds]
+    assert remaining[0] is None and remaining[4] == 0
+    assert remaining[1] == pytest.approx(3 * elapsed[1])   # at the pace so far
+    assert words[0] == "4 epochs to go"
+    assert words[2].startswith(f"epoch 2 of 4 · −ELBO {history.loss[1]:.1f} nats") and "s left" in words[2]
+    assert "left" not in words[4]
+
+
+def test_a_callback_sees_the_model_and_the_history_that_are_being_made(cards):
+    model, seen = new(), []
+    history = fit(model, cards.images[:200], epochs=2, progress=False, callback=seen.append)
+    assert all(progress.model is model and progress.history is history for progress in seen)
+
+
+def test_an_interrupted_training_keeps_the_model_and_the_history(cards):
+    model, fresh = new(), new()
+    history = fit(model, cards.images, epochs=10, progress=False, callback=Noted(stop_after=3))
+    assert history.interrupted and len(history.loss) == len(history.seconds) == 3
+    assert history.loss[2] < history.loss[0]
+    assert not np.allclose(model.decode(np.zeros((1, 2))), fresh.decode(np.zeros((1, 2))))
+
+
+def test_an_interrupted_training_can_go_on(cards):
+    model = new()
+    first = fit(model, cards.images, epochs=10, progress=False, callback=Noted(stop_after=5))
+    second = fit(model, cards.images, epochs=5, progress=False)
+    assert second.loss[-1] < first.loss[-1] and not second.interrupted
+
+
+def test_an_interrupted_training_says_so(cards, capsys):
+    fit(new(), cards.images[:200], epochs=4, callback=Noted(stop_after=2))
+    out, err = capsys.readouterr()
+    assert out == "interrupted after 2 of 4 epochs: the model keeps what it has learnt\n" and err == ""
+
+
+def test_another_error_in_a_callback_is_not_swallowed(cards):
+    def broken(progress):
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        fit(new(), cards.images[:200], epochs=2, progress=False, callback=broken)
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_nothing_is_printed_where_nobody_watches(cards, capsys, progress):
+    fit(new(), cards.images[:200], epochs=2, progress=progress)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_shows_one_line_that_is_rewritten(cards, capsys, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    fit(new(), cards.images[:200], epochs=2)
+    lines = terminal.getvalue().split("\r")
+    assert [line[:12] for line in lines] == ["", "2 epochs to ", "epoch 1 of 2", "epoch 2 of 2"]
+    assert "left" in lines[2] and lines[-1].endswith("\n")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_notebook_shows_one_line_that_is_updated(cards, capsys, monkeypatch):
+    shown = []
+
+    class Handle:
+        def update(self, data, raw):
+            shown.append(("update", data["text/plain"][:12]))
+
+    def display(data, raw, display_id):
+        shown.append(("display", data["text/plain"][:12]))
+        return Handle()
+
+    monkeypatch.setattr(module, "_in_notebook", lambda: True)
+    monkeypatch.setattr(IPython.display, "display", display)
+    fit(new(), cards.images[:200], epochs=2)
+    assert shown == [("display", "2 epochs to "), ("update", "epoch 1 of 2"), ("update", "epoch 2 of 2")]
+    assert capsys.readouterr() == ("", "")
+
+
+# ---------------------------------------------------------------------- what is refused
+
+@pytest.mark.parametrize("name, value", [
+    ("epochs", 0), ("epochs", -1), ("epochs", 1.5), ("epochs", 2.0), ("epochs", "2"), ("epochs", True),
+    ("batch", 0), ("batch", -5), ("batch", 1.5), ("batch", None),
+    ("beta", -1), ("beta", np.nan), ("beta", np.inf),
+    ("learning_rate", 0), ("learning_rate", -0.1), ("learning_rate", np.nan), ("learning_rate", np.inf)])
+def test_a_bad_setting_is_named_before_anything_is_learnt(cards, name, value):
+    model, called = new(), []
+    before = model.decode(np.zeros((1, 2)))
+    with pytest.raises(ValueError, match=f"^{name} must be a .*(at least [01]|above 0); got {value!r}"):
+        fit(model, cards.images, progress=False, callback=called.append, **{"epochs": 1, name: value})
+    assert not called and np.array_equal(model.decode(np.zeros((1, 2))), before)
+
+
+ALIKE = {   # a function of images that makes them alike, and what the error says
+    "grey": (lambda images: np.full_like(images, 0.5), "all are the same constant 0.5: there is nothing to learn"),
+    "black": (lambda images: np.zeros_like(images), "all are the same constant 0: there is nothing to learn"),
+    "one card five times": (lambda images: np.repeat(images[:1], 5, 0), "all are the same: there is nothing to learn"),
+    "a single card": (lambda images: images[:1], "all are the same: there is nothing to learn")}
+
+
+@pytest.mark.parametrize("how", ALIKE)
+def test_images_that_do_not_differ_are_refused(cards, how):
+    change, words = ALIKE[how]
+    with pytest.raises(ValueError, match=f"^images must differ from one another; {words}"):
+        fit(new(), change(cards.images), epochs=1, progress=False)
+
+
+def test_images_and_labels_are_checked_as_the_model_checks_them(cards):
+    with pytest.raises(ValueError, match=r"uint8: use images / 255"):
+        fit(new(), (cards.images * 255).astype(np.uint8), epochs=1, progress=False)
+    with pytest.raises(ValueError, match="labels are missing"):
+        fit(new(classes=4), cards.images, epochs=1, progress=False)
+    with pytest.raises(ValueError, match="labels were given"):
+        fit(new(), cards.images, cards.suit, epochs=1, progress=False)
+
+
+def test_a_training_that_blows_up_says_what_to_do(cards):
+    with pytest.raises(FloatingPointError, match=r"loss became (nan|inf) in epoch 1: .*smaller learning_rate \(the default"):
+        fit(new(), cards.images, epochs=1, learning_rate=1e12, progress=False)
