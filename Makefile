@@ -11,7 +11,7 @@ export GOMP_SPINCOUNT = 1000
 .PHONY: lab test lectures bench lint clean
 
 lab: $(VENV)/installed
-	$(BIN)/jupyter lab lectures
+	$(BIN)/jupyter lab $(ARGS) lectures
 
 test: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -1,10 +1,9 @@
 """The cards: four suits turned, strained and shifted by known amounts, so that every picture comes with its truth."""
 from dataclasses import dataclass, fields
-from numbers import Real
 
 import numpy as np
 
-from cardslib.checks import check_count
+from cardslib.checks import check_count, check_labels, check_number
 from cardslib.geometry import greatest_stretch, pose_matrix
 from cardslib.outlines import REACH, draw, outline
 
@@ -53,6 +52,7 @@ def make_cards(per_suit=3000, rotation=120, shear=20, shift=0.0, size=48, seed=0
     """
     check_count("per_suit", per_suit)
     check_count("size", size, 8)
+    check_count("seed", seed, 0)
     _check_ranges(rotation, shear, shift)
     n = per_suit * len(SUITS)
     draws = np.random.default_rng(seed).uniform(-1, 1, (n, 4))
@@ -65,7 +65,7 @@ def make_cards(per_suit=3000, rotation=120, shear=20, shift=0.0, size=48, seed=0
 
 def card_set(number, per_suit=3000, size=48, seed=0):
     """The lecture's card set 1, 2, 3 or 4: rotation ±12° (1, 2) or ±120° (3, 4), shear ±1° (1, 3) or ±20° (2, 4)."""
-    if number not in SETS:
+    if isinstance(number, bool) or number not in tuple(SETS):
         raise ValueError(f"number must be one of the card sets 1, 2, 3, 4; got {number!r}")
     rotation, shear = SETS[number]
     return make_cards(per_suit, rotation, shear, 0.0, size, seed)
@@ -73,8 +73,11 @@ def card_set(number, per_suit=3000, size=48, seed=0):
 
 def render(suit, angle, shear, shift, size=48):
     """Pictures (n, size, size), float32 in [0, 1], of suits (n,) at given angles, shears (n,) in radians and shifts (n, 2)."""
-    suit = np.asarray(suit)
-    matrices, shift = pose_matrix(np.asarray(angle, float), np.asarray(shear, float)), np.asarray(shift, float)
+    suit = check_labels(suit, len(suit), len(SUITS), "suit")
+    angle, shear, shift = (np.asarray(values, float) for values in (angle, shear, shift))
+    if not np.isfinite(angle.sum() + shear.sum() + shift.sum()):
+        raise ValueError("angle, shear and shift must be finite; got NaN or infinity")
+    matrices = pose_matrix(angle, shear)
     images = np.empty((len(suit), size, size), np.float32)
     for index, name in enumerate(SUITS):
         of_suit = suit == index
@@ -84,10 +87,9 @@ def render(suit, angle, shear, shift, size=48):
 
 
 def _check_ranges(rotation, shear, shift):
-    for name, value, most, unit in (("rotation", rotation, 180, "degrees"), ("shear", shear, GREATEST_SHEAR, "degrees"),
-                                    ("shift", shift, 1, "half widths of the picture")):
-        if not isinstance(value, Real) or not 0 <= value <= most:   # also refuses NaN
-            raise ValueError(f"{name} must lie between 0 and {most} {unit}; got {value!r}")
+    check_number("rotation", rotation, 0, 180, "degrees")
+    check_number("shear", shear, 0, GREATEST_SHEAR, "degrees")
+    check_number("shift", shift, 0, 1, "half widths of the picture")
     furthest = REACH * greatest_stretch(np.radians(shear)) + shift
     if furthest > 1:
         raise ValueError(f"shear={shear} and shift={shift} would push cards over the edge of the picture (up to "

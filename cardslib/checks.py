@@ -1,5 +1,7 @@
 """What a function accepts, said once: each check returns the argument in the form that the caller needs or raises an
 error that names the argument, what came, and what would have been right."""
+from numbers import Real
+
 import numpy as np
 
 
@@ -10,9 +12,23 @@ def check_count(name, value, least=1):
     return int(value)
 
 
+def check_number(name, value, least, most=np.inf, unit=""):
+    """`value`, or a ValueError: a finite number within least … most, in `unit`s (NaN, text and None are refused)."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not least <= value <= most or not np.isfinite(value):
+        upper = f" and at most {most}" if np.isfinite(most) else ""
+        raise ValueError(f"{name} must be a finite number of at least {least}{upper}{unit and ' ' + unit}; got {value!r}")
+    return value
+
+
 def check_images(images, shape=None, name="images"):
     """`images` as float32 (n, height, width): finite, within [0, 1], at least one, of `shape` (height, width) if given."""
-    array = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
+    if hasattr(images, "images"):
+        raise ValueError(f"{name} must be an array; got {type(images).__name__}: pass its .images")
+    try:
+        array = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
+    except ValueError as problem:
+        raise ValueError(f"{name} must be one (n, height, width) array; got images of different sizes: "
+                         f"resize them") from problem
     got = f"{name} must be (n, height, width) floats in [0, 1]; got {array.shape} {array.dtype}"
     cure = []
     if array.ndim == 2:
@@ -40,21 +56,21 @@ def check_images(images, shape=None, name="images"):
     if low < 0 or high > 1:
         raise ValueError(f"{name} must lie in [0, 1]; got {low:.3g} … {high:.3g}: "
                          f"use ({name} - {name}.min()) / numpy.ptp({name})")
-    return np.ascontiguousarray(array, np.float32)
+    return np.require(array, np.float32, ["C", "W"])   # writeable: torch shares the memory, and warns if it must not write
 
 
-def check_labels(labels, count, classes):
+def check_labels(labels, count, classes, name="labels"):
     """`labels` as int64 (count,), each within 0 … classes - 1."""
     array = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
     if array.dtype.kind not in "iu":
-        raise ValueError(f"labels must be whole numbers, 0 to {classes - 1}; got {array.dtype}: use labels.astype(int) if they "
+        raise ValueError(f"{name} must be whole numbers, 0 to {classes - 1}; got {array.dtype}: use {name}.astype(int) if they "
                          f"are classes")
     if array.shape != (count,):
-        raise ValueError(f"labels must be one number an image, ({count},); got {array.shape}")
+        raise ValueError(f"{name} must be one number an image, ({count},); got {array.shape}")
     unknown = np.unique(array[(array < 0) | (array >= classes)])
     if unknown.size:
-        raise ValueError(f"labels must lie within 0 … {classes - 1}, the model's {classes} classes; got "
-                         f"{unknown[:5].tolist()}: make the VAE with more classes, or leave these images out")
+        raise ValueError(f"{name} must lie within 0 … {classes - 1}, one of {classes} classes; got "
+                         f"{unknown[:5].tolist()}: leave these images out, or allow for more classes")
     return array.astype(np.int64)
 
 

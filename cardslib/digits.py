@@ -90,7 +90,7 @@ def _downloaded(name, mirrors):
     kept.parent.mkdir(parents=True, exist_ok=True)
     arriving = kept.with_name(f"{name}.{os.getpid()}.part.gz")
     problems = []
-    for mirror in mirrors:
+    for mirror in (mirrors,) if isinstance(mirrors, str) else mirrors:
         try:
             pooch.HTTPDownloader(timeout=60)(f"{mirror}{name}.gz", str(arriving), None)
             _read(arriving, name)

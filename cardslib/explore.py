@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 
 from cardslib.cards import SUITS, render
-from cardslib.checks import check_images
+from cardslib.checks import check_count, check_images, check_labels
 from cardslib.figures import mosaic
 
 HERE = Path(__file__).parent
@@ -67,6 +67,9 @@ class CardExplorer(Explorer):
     """One card in any pose: sliders for suit, rotation, shear and shift.  What you see is what a model gets, 48×48 pixels."""
 
     def __init__(self, suit="spade", size=48):
+        check_count("size", size, 8)
+        if suit not in SUITS:
+            raise ValueError(f"suit must be one of {', '.join(SUITS)}; got {suit!r}")
         sliders = dict(
             suit=_choice("suit", SUITS, suit),
             rotation=_slider("rotation (°)", 0, -180, 180, 1, ".0f"),
@@ -90,12 +93,15 @@ class LatentExplorer(Explorer):
 
     def __init__(self, model, images, labels=None, names=None, span=2.5):
         self.model, self.images = model, check_images(images, model.shape)
-        self.content = model.encode(self.images).content
         if (labels is None) != (names is None):
             raise ValueError("labels and names go together: give both, or neither")
-        self.labels, self.names = labels, names
+        if model.classes:
+            raise ValueError("LatentExplorer is for models without labels; this one is conditional")
+        self.names = names
+        self.labels = None if labels is None else check_labels(labels, len(self.images), len(names))
         sliders = {f"z{i + 1}": _slider(f"z{'₁₂₃₄₅₆₇₈₉'[i] if i < 9 else i + 1}", 0, -span, span, 0.05)
                    for i in range(model.content)}
+        self.content = model.encode(self.images).content
         super().__init__(sliders, self._draw_journey, zoom=_zoom(256, model.shape[0]))
 
     def _draw_journey(self, **values):
@@ -119,6 +125,8 @@ class ReconstructionExplorer(Explorer):
         self.images = check_images(images)
         self.reconstructions = {width: check_images(made, self.images.shape[1:], "reconstructions")
                                 for width, made in reconstructions.items()}
+        if not self.reconstructions or any(made.shape != self.images.shape for made in self.reconstructions.values()):
+            raise ValueError("reconstructions must hold, for each width, one image for each of the images")
         widths = list(self.reconstructions)
         sliders = dict(width=_choice("width", widths, widths[0]),
                        image=widgets.IntSlider(0, 0, len(self.images) - 1, description="image"))

@@ -6,7 +6,7 @@ angles, Okabe & Ito's colours together with marker shapes for suits and classes.
 import base64
 import html
 import io
-from functools import cached_property
+from functools import cached_property, wraps
 from math import ceil
 
 import matplotlib
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from PIL import Image
 
 from cardslib.cards import SUITS
+from cardslib.checks import check_labels, check_rows
 
 # Okabe & Ito's eight, the yellow darkened, and two of Tol's for the ninth and tenth class.
 CLASSES = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#9C9200", "#0072B2", "#D55E00", "#CC79A7", "#882255", "#999999")
@@ -35,15 +36,15 @@ class Figure(MatplotlibFigure):
     """
 
     def __init__(self, width, height, alt):
-        with matplotlib.rc_context(STYLE):
-            super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
+        super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
         self.alt = alt
         FigureCanvasAgg(self)
 
     @cached_property
     def picture(self):
         """The figure as a Pillow image (RGB), drawn once: the functions below return it finished."""
-        self.canvas.draw()
+        with matplotlib.rc_context(STYLE):
+            self.canvas.draw()
         return Image.fromarray(np.asarray(self.canvas.buffer_rgba())[..., :3])
 
     def png(self):
@@ -65,6 +66,15 @@ def _file(picture, kind, **options):
     return file.getvalue()
 
 
+def _styled(function):
+    """Let a function that makes a figure see the course's style, whatever the user has set for figures of their own."""
+    @wraps(function)
+    def in_style(*arguments, **options):
+        with matplotlib.rc_context(STYLE):
+            return function(*arguments, **options)
+    return in_style
+
+
 # ---------------------------------------------------------------------- pictures
 
 def mosaic(images, columns):
@@ -82,32 +92,36 @@ def mosaic(images, columns):
     return picture.reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
 
 
+@_styled
 def examples(images, alt, columns=8, width=8.0):
     """Figure of images (n, h, w), `columns` to a row, `width` inches wide."""
     rows = -(-len(images) // columns)
     figure = Figure(width, width * rows / columns + 0.05, alt)
-    _picture(_axes(figure), mosaic(images, columns))
+    _picture(figure.add_subplot(), mosaic(images, columns))
     return figure
 
 
+@_styled
 def rows_of_images(rows, alt):
     """Figure with one row of images a name: rows is {name: (n, h, w)}, the same n in each.  Originals over reconstructions."""
     count = max(len(images) for images in rows.values())
     figure = Figure(8, 8 / (count + 1.5) * len(rows) + 0.1, alt)
     for number, (name, images) in enumerate(rows.items(), 1):
-        axes = _axes(figure, len(rows), 1, number)
+        axes = figure.add_subplot(len(rows), 1, number)
         _picture(axes, mosaic(np.asarray(images), count))
         axes.text(-0.01, 0.5, name, ha="right", va="center", transform=axes.transAxes)
     return figure
 
 
+@_styled
 def latent_representation(images, span=2.0, title="Latent representation", alt=None):
     """Figure of the decoded uniform grid: images (count², h, w) = model.decode(latent_grid(count, span))."""
     figure = Figure(4.4, 4.4, alt or "A grid of decoded images; the first latent runs to the right, the second upwards.")
-    _representation(_axes(figure), images, span, title)
+    _representation(figure.add_subplot(), images, span, title)
     return figure
 
 
+@_styled
 def latent_distribution(content, labels=None, names=None, values=None, unit="", cyclic=False,
                         title="Latent distribution", alt=None):
     """Figure of the first two content latents (n, c ≥ 2) of a data set, a point an image.
@@ -116,10 +130,11 @@ def latent_distribution(content, labels=None, names=None, values=None, unit="", 
     in degrees.
     """
     figure = Figure(5.2, 4.4, alt or f"Scatter plot of the two latents: {title}.")
-    _distribution(_axes(figure), content, labels, names, values, unit, cyclic, title)
+    _distribution(figure.add_subplot(), content, labels, names, values, unit, cyclic, title)
     return figure
 
 
+@_styled
 def cards_study(cards, content, representation, name, span=2.0):
     """The slides' two rows for one set of cards, in one figure.
 
@@ -129,19 +144,20 @@ def cards_study(cards, content, representation, name, span=2.0):
     figure = Figure(10.2, 7.6, f"{name}. Above: examples of the cards, and the decoded grid of the two latents. Below: the "
                                "latent distribution coloured by suit, by shear and by angle.")
     above, below = figure.subfigures(2, 1, height_ratios=(1.2, 1))
-    _picture(_axes(above, 1, 2, 1), mosaic(cards.images[:64], 8), f"{name}: example of data")
-    _representation(_axes(above, 1, 2, 2), representation, span, "Latent representation")
+    _picture(above.add_subplot(1, 2, 1), mosaic(cards.images[:64], 8), f"{name}: example of data")
+    _representation(above.add_subplot(1, 2, 2), representation, span, "Latent representation")
     shear, angle = np.degrees(cards.shear), np.degrees(cards.angle)
-    _distribution(_axes(below, 1, 3, 1), content, cards.suit, SUITS, title="coloured by suit")
-    _distribution(_axes(below, 1, 3, 2), content, values=shear, unit="°", title="coloured by shear")
-    _distribution(_axes(below, 1, 3, 3), content, values=angle, unit="°", cyclic=True, title="coloured by angle")
+    _distribution(below.add_subplot(1, 3, 1), content, cards.suit, SUITS, title="coloured by suit")
+    _distribution(below.add_subplot(1, 3, 2), content, values=shear, unit="°", title="coloured by shear")
+    _distribution(below.add_subplot(1, 3, 3), content, values=angle, unit="°", cyclic=True, title="coloured by angle")
     return figure
 
 
+@_styled
 def loss_by_term(history, alt=None):
     """Figure of a training `History`: −ELBO and reconstruction on the left, the divergences on the right, in nats an image."""
     figure = Figure(8, 2.6, alt or "Two line plots against the epoch: minus ELBO and its reconstruction term; the divergences.")
-    left, right = _axes(figure, 1, 2, 1), _axes(figure, 1, 2, 2)
+    left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
     _loss(left, history, len(history.loss))
     for term, values in history.terms.items():
         axes, style = (left, "--") if term == "reconstruction" else (right, "-")
@@ -153,27 +169,29 @@ def loss_by_term(history, alt=None):
     return figure
 
 
+@_styled
 def training_view(images, content, labels, names, history, epochs, span=3.0):
     """Figure of a model while it learns: the decoded grid, the latent cloud, and the loss so far of `epochs` epochs."""
     figure = Figure(10.2, 3.5, "A model while it learns: the decoded grid of its two latents, the cloud of the latents of the "
                                "data, and minus ELBO against the epoch.")
-    _representation(_axes(figure, 1, 3, 1), images, span, "decoded grid")
-    cloud = _axes(figure, 1, 3, 2)
+    _representation(figure.add_subplot(1, 3, 1), images, span, "decoded grid")
+    cloud = figure.add_subplot(1, 3, 2)
     _distribution(cloud, content, labels, names, title="latent cloud", legend=False)
     cloud.set_aspect("equal", "box")
     cloud.set(xlim=(-4, 4), ylim=(-4, 4))
-    loss = _axes(figure, 1, 3, 3)
+    loss = figure.add_subplot(1, 3, 3)
     _loss(loss, history, epochs)
     loss.set_title(f"epoch {len(history.loss)} of {epochs}")
     return figure
 
 
+@_styled
 def curves(x, lines, xlabel, ylabel, alt, log=False):
     """Figure of up to four curves against one x: lines is {name: (n,)}."""
     if len(lines) > len(LINES):
         raise ValueError(f"lines must hold at most {len(LINES)} curves; got {len(lines)}: draw two figures")
     figure = Figure(5.6, 3.2, alt)
-    axes = _axes(figure)
+    axes = figure.add_subplot()
     for (name, y), (colour, style) in zip(lines.items(), LINES):
         axes.plot(x, y, style, color=colour, label=name)
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log else "linear")
@@ -186,11 +204,6 @@ def curves(x, lines, xlabel, ylabel, alt, log=False):
 
 # ---------------------------------------------------------------------- parts of figures, drawn on axes
 
-def _axes(figure, *position):
-    with matplotlib.rc_context(STYLE):
-        return figure.add_subplot(*position)
-
-
 def _picture(axes, picture, title=None):
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
     axes.set_axis_off()
@@ -199,12 +212,15 @@ def _picture(axes, picture, title=None):
 
 def _representation(axes, images, span, title):
     count = round(len(images) ** 0.5)
+    if count**2 != len(images) or count < 2:
+        raise ValueError(f"images must be a square grid, count² of them, as latent_grid(count) gives; got {len(images)}")
     edge = span * count / (count - 1)   # the middle of the outermost image, not its edge, lies at span
     axes.imshow(mosaic(images, count), cmap="gray", vmin=0, vmax=1, extent=(-edge, edge, -edge, edge))
     axes.set(title=title, xlabel="z₁", ylabel="z₂", xticks=(-span, 0, span), yticks=(-span, 0, span))
 
 
 def _distribution(axes, content, labels=None, names=None, values=None, unit="", cyclic=False, title=None, legend=True):
+    content = check_rows(content, max(2, np.shape(content)[-1]), "content")   # at least two latents, all finite
     z1, z2 = content[:, 0], content[:, 1]
     size = max(3, min(20, 20000 / len(z1)))   # of a point: fewer points may be larger
     if values is None:
@@ -225,6 +241,7 @@ def _marked(axes, x, y, labels, names, legend=True):
     """Points with a colour and a marker a class: the suits' own, else the class's first letter or digit."""
     if labels is None:
         labels, names = np.zeros(len(x), int), ("images",)
+    labels = check_labels(labels, len(x), len(names))
     names = [str(name) for name in names]
     for index, name in enumerate(names):
         own_style = (CLASSES[index % len(CLASSES)], f"${name[0]}$" if len(names) > 1 else "o")

@@ -1,9 +1,10 @@
 """A live view of a training: pass it to `fit` as the callback, and watch the model learn."""
 import sys
+from pathlib import Path
 
 import numpy as np
 
-from cardslib.checks import check_images
+from cardslib.checks import check_count, check_images, check_labels
 from cardslib.figures import training_view
 from cardslib.latents import latent_grid
 
@@ -22,7 +23,10 @@ class LiveTraining:
     """
 
     def __init__(self, images, labels=None, names=None, frames=20):
-        self.images, self.labels, self.names, self.frames = check_images(images), labels, names, frames
+        if (labels is None) != (names is None):
+            raise ValueError("labels and names go together: give both, or neither")
+        self.images, self.frames, self.names = check_images(images), check_count("frames", frames), names
+        self.labels = None if labels is None else check_labels(labels, len(self.images), len(names))
         self.pictures = []
         self._display = None
 
@@ -30,6 +34,9 @@ class LiveTraining:
         if progress.epoch not in self._moments(progress.epochs):
             return
         model, span = progress.model, 3.0
+        if model.content != 2 or model.classes:   # said before the first epoch, when nothing is lost yet
+            raise ValueError(f"LiveTraining draws models with two content latents and no label; this one has {model.content} "
+                             f"and {model.classes} classes")
         figure = training_view(model.decode(latent_grid(10, span)), model.encode(self.images).content, self.labels, self.names,
                                progress.history, progress.epochs, span)
         self.pictures.append(figure.picture)
@@ -39,6 +46,8 @@ class LiveTraining:
         """Write the training as an animation that lasts `seconds`, then rests on its last picture: .webp, .gif or .png."""
         if not self.pictures:
             raise ValueError("there is nothing to save yet: pass this view to fit(…, callback=…) first")
+        if Path(path).suffix not in (".webp", ".gif", ".png"):
+            raise ValueError(f"path must end in .webp, .gif or .png, which can hold an animation; got {path}")
         first, *others = [picture.resize((picture.width * 2 // 3, picture.height * 2 // 3)) for picture in self.pictures]
         durations = [round(1000 * seconds / len(self.pictures))] * len(others) + [2000]
         first.save(path, save_all=True, append_images=others, duration=durations, loop=0, quality=60)

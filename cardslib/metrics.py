@@ -15,15 +15,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from cardslib.checks import check_count
+
 SEED = 0   # of the forests and the k-means: scores are the same each time
 
 
 # ---------------------------------------------------------------------- one factor against one latent
 
 def rank_correlation(encoded, true):
-    """Spearman's rank correlation of two (n,) arrays, in [-1, 1]: ±1 if one is any monotonic function of the other."""
+    """Spearman's rank correlation of two (n,) arrays, in [-1, 1]: ±1 if one is any monotonic function of the other.
+
+    0 if one of them is constant, as a collapsed latent is.
+    """
     encoded, true = _paired(encoded, true)
-    return float(spearmanr(encoded, true).statistic)
+    return 0.0 if _constant(encoded) or _constant(true) else float(spearmanr(encoded, true).statistic)
 
 
 def rank_correlation_within(content, factor, labels):
@@ -59,6 +64,8 @@ def circular_linear_correlation(latent, angle):
     Mardia, Linear-circular correlation coefficients and rhythmometry, Biometrika 63, 1976, 403–405.
     """
     latent, angle = _paired(latent, angle)
+    if _constant(latent):
+        return 0.0
     wave = np.stack([np.cos(angle), np.sin(angle)], 1)
     return float(np.sqrt(max(0.0, LinearRegression().fit(wave, latent).score(wave, latent))))
 
@@ -74,8 +81,7 @@ def angle_error(encoded, true, order=1):
     each suit by itself where each may have a zero of its own.
     """
     encoded, true = _paired(encoded, true)
-    if isinstance(order, bool) or order != int(order) or order < 1:
-        raise ValueError(f"order must be a whole number of at least 1 (2 for the diamond); got {order!r}")
+    check_count("order", order)
     errors = [_from_median(order * (sense * encoded - true)) / order for sense in (1, -1)]
     return np.degrees(min(errors, key=np.mean))
 
@@ -122,6 +128,7 @@ def mig(content, factors, bins=20):
 
     factors: (n,) arrays by name; whole numbers are taken as classes.
     """
+    check_count("bins", bins, 2)
     content, factors = _latents(content, least=2), _factors(factors, len(content))
     binned = [_binned(latent, bins) for latent in content.T]
     gaps = []
@@ -201,7 +208,7 @@ def _concentration(importance):
     weight = importance.sum(1)
     share = importance / np.where(weight > 0, weight, 1)[:, None]
     entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(1) / np.log(importance.shape[1])
-    return float(((1 - entropy) * weight).sum() / weight.sum())
+    return float(((1 - entropy) * weight).sum() / max(weight.sum(), 1e-12))
 
 
 # ---------------------------------------------------------------------- what the arguments must be
@@ -213,6 +220,10 @@ def _binned(values, bins):
 
 def _is_label(factor):
     return factor.dtype.kind in "iu"
+
+
+def _constant(values):
+    return np.ptp(values) <= 1e-12 * max(1.0, np.abs(values).max())
 
 
 def _paired(encoded, true):
@@ -246,10 +257,13 @@ def _labels(labels):
 
 
 def _factors(factors, count, least=1):
-    factors = {name: np.asarray(values) for name, values in factors.items()}
+    factors = {name: np.asarray(values) for name, values in dict(factors).items()}
+    factors = {name: values.astype(int) if values.dtype == bool else values for name, values in factors.items()}
     if len(factors) < least:
         raise ValueError(f"factors must hold at least {least} factors by name; got {list(factors)}")
     for name, values in factors.items():
         if values.shape != (count,) or len(np.unique(values)) < 2:
             raise ValueError(f"factor {name!r} must be one value an image, ({count},), and vary; got {values.shape}")
+        if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+            raise ValueError(f"factor {name!r} must be finite numbers; got {values.dtype} or NaN among them")
     return factors

@@ -42,6 +42,9 @@ class VAE(nn.Module):
         self.content = check_count("content", content)
         self.classes = check_count("classes", classes, 0)
         self.hidden = check_count("hidden", hidden)
+        check_count("seed", seed, 0)
+        if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(f"device={device!r}, but torch finds no CUDA here: leave device out, everything runs on the CPU")
         with torch.random.fork_rng(devices=[]):   # the caller's random numbers are left alone
             torch.manual_seed(seed)
             self.encoder = DenseEncoder(self.shape, 2 * self.content, self.hidden, self.classes)
@@ -100,9 +103,14 @@ class VAE(nn.Module):
 
     @torch.no_grad()
     def decode(self, latents, labels=None):
-        """Images (n, h, w), float32, from what `encode` returned, or from content (n, c) alone with labels (n,) if need be."""
+        """Images (n, h, w), float32, from what `encode` returned, or from content (n, c) alone.
+
+        labels (n,), for a conditional model: needed with content alone; with `Latents` they replace the encoded ones.
+        """
         if not isinstance(latents, Latents):
             latents = Latents(latents, label=labels)
+        elif labels is not None:   # the same content, drawn as other classes
+            latents = Latents(latents.content, label=labels)
         content = check_rows(latents.content, self.content, "content")
         label = self._check_label(latents.label, len(content))
         parts = [torch.sigmoid(self.logits(Latents(z, label=y))).cpu().numpy() for z, y in self._chunks(content, label)]
@@ -144,6 +152,8 @@ class VAE(nn.Module):
 
     def save(self, path):
         """Write the model to one file: weights as safetensors, what it was made with as JSON in the header."""
+        if not Path(path).absolute().parent.is_dir():
+            raise FileNotFoundError(f"there is no folder {Path(path).parent} to save the model in: make it first")
         made_with = dict(shape=self.shape, content=self.content, classes=self.classes, hidden=self.hidden)
         save_file({name: weight.contiguous() for name, weight in self.state_dict().items()}, path,
                   {"cardslib.VAE": json.dumps(made_with)})
@@ -159,12 +169,19 @@ class VAE(nn.Module):
         try:
             with safe_open(path, "pt") as file:
                 made_with = json.loads((file.metadata() or {})["cardslib.VAE"])
+                if set(made_with) != {"shape", "content", "classes", "hidden"} or np.max(list(made_with["shape"])) > 1e5 \
+                        or max(made_with["content"], made_with["classes"], made_with["hidden"]) > 1e6:
+                    raise ValueError("its header does not describe a VAE")
                 with torch.device("meta"):   # no memory is taken until the file is known to fit
                     model = cls(**made_with, device="meta")
                 shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
-                if shapes != {name: tuple(weight.shape) for name, weight in model.state_dict().items()}:
+                promised = model.state_dict()
+                if shapes != {name: tuple(weight.shape) for name, weight in promised.items()}:
                     raise ValueError("its weights do not have the shapes that its header promises")
-                model.load_state_dict({name: file.get_tensor(name) for name in shapes}, assign=True)
+                weights = {name: file.get_tensor(name) for name in shapes}
+                if any(weight.dtype != promised[name].dtype or not weight.isfinite().all() for name, weight in weights.items()):
+                    raise ValueError("its weights are not finite 32-bit numbers")
+                model.load_state_dict(weights, assign=True)
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as problem:
             reason = "its header names no cardslib VAE" if isinstance(problem, KeyError) else problem
             raise ValueError(f"{path} is not a whole model file of cardslib ({reason}): save the model again with "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from cardslib.checks import check_count
+from cardslib.checks import check_count, check_number
 
 STEPS = 1000            # steps of the optimiser by default: on two cores about 6 s with images of 48×48
 BATCH = 128
@@ -74,7 +74,7 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
     learning rate.
     """
     images, labels = model.check(images, labels)
-    _check_settings(images, epochs, beta, batch, learning_rate)
+    _check_settings(images, epochs, seed, beta, batch, learning_rate)
     images, labels = _to(model.device, images), _to(model.device, labels)
     batches = max(1, round(len(images) / batch))
     epochs = epochs or math.ceil(STEPS / batches)
@@ -120,17 +120,16 @@ def _record(history, terms, seconds):
         history.terms.setdefault(name, []).append(value)
 
 
-def _check_settings(images, epochs, beta, batch, learning_rate):
+def _check_settings(images, epochs, seed, beta, batch, learning_rate):
     if (images == images[0]).all():
         raise ValueError("images must differ from one another; all are the same" +
                          (f" constant {images.flat[0]:.3g}" if np.ptp(images) == 0 else "") + ": there is nothing to learn")
     check_count("batch", batch)
     if epochs is not None:
         check_count("epochs", epochs)
-    if not 0 <= beta < math.inf:
-        raise ValueError(f"beta must be a number of at least 0; got {beta!r}")
-    if not 0 < learning_rate < math.inf:
-        raise ValueError(f"learning_rate must be a number above 0; got {learning_rate!r}")
+    check_count("seed", seed, 0)
+    check_number("beta", beta, 0)
+    check_number("learning_rate", learning_rate, 1e-12)
 
 
 def _to(device, array):

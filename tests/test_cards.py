@@ -280,3 +280,9 @@ def test_ranges_that_just_fit_are_accepted(shear, shift):
 def test_there_are_only_four_sets(number):
     with pytest.raises(ValueError, match=f"^number must be one of the card sets 1, 2, 3, 4; got {number!r}"):
         card_set(number)
+
+
+@pytest.mark.parametrize("suit, angle", [([4], [0.0]), ([-1], [0.0]), ([0.5], [0.0]), ([0], [np.nan])])
+def test_render_refuses_a_suit_or_a_pose_that_does_not_exist(suit, angle):
+    with pytest.raises(ValueError, match="^(suit|angle)"):
+        render(suit, angle, [0.0], [(0, 0)])

@@ -276,3 +276,15 @@ def test_curves_are_named_and_told_apart_without_colour(drawn):
 def test_more_curves_than_can_be_told_apart_are_refused():
     with pytest.raises(ValueError, match="^lines must hold at most 4 curves; got 5: draw two figures"):
         curves([1, 2], {name: [1, 2] for name in "abcde"}, "x", "y", "five curves")
+
+
+def test_the_latent_representation_wants_a_square_grid():
+    with pytest.raises(ValueError, match="square grid"):
+        latent_representation(CARDS.images[:10])
+
+
+def test_the_latent_distribution_wants_two_latents_and_a_name_for_each_class():
+    with pytest.raises(ValueError, match="content"):
+        latent_distribution(CONTENT[:, :1], CARDS.suit, SUITS)
+    with pytest.raises(ValueError, match="labels"):
+        latent_distribution(CONTENT, CARDS.suit, SUITS[:3])

@@ -9,6 +9,8 @@ from PIL import Image
 
 from cardslib import live as module
 from cardslib.cards import SUITS
+from cardslib.figures import mosaic
+from cardslib.latents import latent_grid
 from cardslib.live import LiveTraining
 from cardslib.models import VAE
 from cardslib.training import History, Progress, fit
@@ -18,8 +20,8 @@ EPOCHS = 7
 
 @pytest.fixture(scope="module")
 def watched(cards):
-    """A live view of a training, and the figures that it drew."""
-    figures, draw = [], module.training_view
+    """A live view of a training, the figures that it drew, and the model in the end."""
+    figures, draw, model = [], module.training_view, VAE((24, 24))
 
     def training_view(*args):
         figures.append(draw(*args))
@@ -28,8 +30,8 @@ def watched(cards):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "training_view", training_view)
         live = LiveTraining(cards.images[:100], cards.suit[:100], SUITS)   # more frames than epochs
-        fit(VAE((24, 24)), cards.images, epochs=EPOCHS, progress=False, callback=live)
-    return live, figures
+        fit(model, cards.images, epochs=EPOCHS, progress=False, callback=live)
+    return live, figures, model
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def moments(monkeypatch):
 
 
 def test_a_picture_is_drawn_before_the_first_epoch_and_after_each(watched):
-    live, figures = watched
+    live, figures, _ = watched
     titles = [figure.axes[2].get_title() for figure in figures]
     assert titles == [f"epoch {epoch} of {EPOCHS}" for epoch in range(EPOCHS + 1)]
     assert len(live.pictures) == EPOCHS + 1
@@ -57,6 +59,16 @@ def test_grid_cloud_and_loss_change_while_the_model_learns(watched):
     assert len({axes.get_images()[0].get_array().tobytes() for axes in grids}) == EPOCHS + 1
     assert len({axes.collections[0].get_offsets().tobytes() for axes in clouds}) == EPOCHS + 1
     assert [len(axes.lines[0].get_ydata()) for axes in losses] == list(range(EPOCHS + 1))
+
+
+def test_the_last_picture_is_that_of_the_finished_model(watched, cards):
+    _, figures, model = watched
+    grid, cloud, _ = figures[-1].axes
+    assert np.allclose(grid.get_images()[0].get_array(), mosaic(model.decode(latent_grid(10, 3.0)), 10), atol=1e-6)
+    assert grid.get_xticks().tolist() == [-3, 0, 3]
+    drawn = np.concatenate([points.get_offsets() for points in cloud.collections])
+    expected = model.encode(cards.images[:100]).content
+    assert np.allclose(np.sort(drawn, 0), np.sort(expected, 0), atol=1e-5)
 
 
 def test_the_cloud_is_that_of_the_given_images_coloured_by_their_labels(watched, cards):

@@ -162,7 +162,7 @@ def test_a_few_outliers_do_not_move_the_zero():
 
 @pytest.mark.parametrize("order", [0, -1, 1.5, True])
 def test_angle_error_refuses_an_order_that_no_symmetry_has(order):
-    with pytest.raises(ValueError, match=f"^order must be a whole number of at least 1 .*got {order}"):
+    with pytest.raises(ValueError, match=f"^order must be a whole number of at least 1; got {order}"):
         angle_error(ANGLE, ANGLE, order)
 
 
@@ -338,3 +338,9 @@ def test_the_least_number_of_factors_is_said():
     for score, least in ((mig, 1), (sap, 1), (dci, 2)):
         with pytest.raises(ValueError, match=rf"^factors must hold at least {least} factors by name; got \[\]"):
             score(TRUE, {})
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0, 1e6])
+def test_a_collapsed_latent_knows_nothing(value):
+    constant = np.full(len(ANGLE), value)
+    assert rank_correlation(constant, ANGLE) == circular_linear_correlation(constant, ANGLE) == 0

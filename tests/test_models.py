@@ -232,7 +232,7 @@ WRONG_LABELS = {   # how they are wrong: a function of right ones, and what the 
     "too few": (lambda labels: labels[:3], r"labels must be one number an image, \(12,\); got \(3,\)"),
     "a column": (lambda labels: labels[:, None], r"labels must be one number an image, \(12,\); got \(12, 1\)"),
     "floats": (lambda labels: labels / 1, r"labels must be whole numbers, 0 to 3; got float64: use labels.astype\(int\)"),
-    "a class too many": (lambda labels: labels + 1, r"must lie within 0 … 3, .*got \[4\]: make the VAE with more classes"),
+    "a class too many": (lambda labels: labels + 1, r"must lie within 0 … 3, .*got \[4\]: leave these images out"),
     "negative": (lambda labels: labels - 1, r"labels must lie within 0 … 3, .*got \[-1\]")}
 
 
@@ -434,3 +434,34 @@ def test_the_latent_grid_starts_in_the_upper_left_corner_and_is_read_like_a_page
 
 def test_the_latent_grid_can_be_decoded(trained):
     assert trained.decode(latent_grid(4)).shape == (16, 24, 24)
+
+
+def test_labels_given_with_latents_redraw_the_same_content_as_other_classes():
+    model, images = VAE((8, 8), classes=3), np.random.default_rng(0).uniform(size=(4, 8, 8))
+    latents = model.encode(images, np.zeros(4, int))
+    assert np.array_equal(model.decode(latents, np.full(4, 2)), model.decode(latents.content, np.full(4, 2)))
+    assert not np.allclose(model.decode(latents, np.full(4, 2)), model.decode(latents))
+
+
+@pytest.mark.parametrize("spoil", [lambda weight: weight.double(), lambda weight: weight * float("nan")])
+def test_a_file_with_weights_that_are_no_finite_32_bit_numbers_is_refused(tmp_path, spoil):
+    import json
+
+    from safetensors.torch import save_file
+    model, path = VAE((8, 8)), tmp_path / "model.safetensors"
+    weights = {name: spoil(weight) if weight.is_floating_point() else weight for name, weight in model.state_dict().items()}
+    save_file(weights, path, {"cardslib.VAE": json.dumps(dict(shape=[8, 8], content=2, classes=0, hidden=128))})
+    with pytest.raises(ValueError, match="not a whole model file"):
+        VAE.load(path)
+
+
+def test_saving_into_a_folder_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        VAE((8, 8)).save(tmp_path / "nowhere" / "model.safetensors")
+
+
+def test_images_that_may_not_be_written_to_are_taken_without_a_warning(recwarn):
+    images = np.random.default_rng(0).uniform(size=(3, 8, 8)).astype(np.float32)
+    images.flags.writeable = False
+    VAE((8, 8)).encode(images)
+    assert not recwarn.list
