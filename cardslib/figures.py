@@ -104,12 +104,16 @@ def examples(images, alt, columns=8, width=8.0):
 @_styled
 def rows_of_images(rows, alt):
     """Figure with one row of images a name: rows is {name: (n, h, w)}, the same n in each.  Originals over reconstructions."""
-    count = max(len(images) for images in rows.values())
-    figure = Figure(8, 8 / (count + 1.5) * len(rows) + 0.1, alt)
-    for number, (name, images) in enumerate(rows.items(), 1):
-        axes = figure.add_subplot(len(rows), 1, number)
+    count, width = max(len(images) for images in rows.values()), 8.0
+    margin = 0.09 * max(len(name) for name in rows) + 0.1   # inches for the names
+    step = (width - margin) / count + 0.08
+    figure = Figure(width, step * len(rows), alt)
+    figure.set_layout_engine("none")
+    for number, (name, images) in enumerate(rows.items()):
+        bottom = 1 - (number + 1) / len(rows)
+        axes = figure.add_axes((margin / width, bottom, 1 - margin / width, (1 - 0.08 / step) / len(rows)))
         _picture(axes, mosaic(np.asarray(images), count))
-        axes.text(-0.01, 0.5, name, ha="right", va="center", transform=axes.transAxes)
+        figure.text((margin - 0.08) / width, bottom + 0.46 / len(rows), name, ha="right", va="center")
     return figure
 
 
