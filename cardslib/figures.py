@@ -35,8 +35,8 @@ class Figure(MatplotlibFigure):
     It does not belong to pyplot: no list of open figures grows, and none is drawn twice.
     """
 
-    def __init__(self, width, height, alt):
-        super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
+    def __init__(self, width, height, alt, layout="constrained"):
+        super().__init__(figsize=(width, height), dpi=DPI, layout=layout)
         self.alt = alt
         FigureCanvasAgg(self)
 
@@ -107,8 +107,7 @@ def rows_of_images(rows, alt):
     count, width = max(len(images) for images in rows.values()), 8.0
     margin = 0.09 * max(len(name) for name in rows) + 0.1   # inches for the names
     step = (width - margin) / count + 0.08
-    figure = Figure(width, step * len(rows), alt)
-    figure.set_layout_engine("none")
+    figure = Figure(width, step * len(rows), alt, layout=None)
     for number, (name, images) in enumerate(rows.items()):
         bottom = 1 - (number + 1) / len(rows)
         axes = figure.add_axes((margin / width, bottom, 1 - margin / width, (1 - 0.08 / step) / len(rows)))
@@ -177,7 +176,8 @@ def loss_by_term(history, alt=None):
 def training_view(images, content, labels, names, history, epochs, span=3.0):
     """Figure of a model while it learns: the decoded grid, the latent cloud, and the loss so far of `epochs` epochs."""
     figure = Figure(10.2, 3.5, "A model while it learns: the decoded grid of its two latents, the cloud of the latents of the "
-                               "data, and minus ELBO against the epoch.")
+                               "data, and minus ELBO against the epoch.", layout=None)
+    figure.subplots_adjust(0.05, 0.15, 0.98, 0.9, wspace=0.3)   # fixed: the panels must not move from frame to frame
     _representation(figure.add_subplot(1, 3, 1), images, span, "decoded grid")
     cloud = figure.add_subplot(1, 3, 2)
     _distribution(cloud, content, labels, names, title="latent cloud", legend=False)

@@ -165,8 +165,21 @@ def test_examples_are_as_wide_as_asked():
 
 
 def test_rows_of_images_are_named_and_in_order(drawn):
+    figure = drawn["rows_of_images"][0]
+    above, below = figure.axes
+    assert above.get_position().y0 > below.get_position().y0
+    for axes, name, label in zip((above, below), ("cards", "again"), figure.texts):
+        assert label.get_text() == name and axes.get_position().y0 < label.get_position()[1] < axes.get_position().y1
+
+
+def test_the_names_of_rows_are_whole():
+    rows = {"diamond, sheared and turned": CARDS.images[:9], "heart": CARDS.images[9:18]}
+    figure = rows_of_images(rows, "Two rows of nine cards.")
+    assert figure.picture.size[0] > 100 and all(label.get_window_extent().x0 >= 0 for label in figure.texts)
+
+
+def test_rows_of_images_hold_what_they_name(drawn):
     above, below = drawn["rows_of_images"][0].axes
-    assert [axes.texts[0].get_text() for axes in (above, below)] == ["cards", "again"]
     assert np.array_equal(shown(above), mosaic(CARDS.images[:8], 8))
     assert np.array_equal(shown(below), mosaic(CARDS.images[8:16], 8))
 
