@@ -36,10 +36,9 @@ def check_images(images, shape=None, name="images"):
     elif array.ndim != 3:
         raise ValueError(f"{got}: one grey value a pixel, the images along the first axis")
     if array.dtype.kind in "iub":
-        as_they_are = (cure or [name])[0]
-        cure = [f"{as_they_are}.astype(float)" if array.dtype == bool else
-                f"{as_they_are} / {np.iinfo(array.dtype).max}, or by the largest value that your camera gives"
-                if array.dtype != np.uint8 else f"{as_they_are} / 255"]
+        stack = (cure or [name])[0]
+        as_floats = ".astype(float)" if array.dtype == bool else f" / {np.iinfo(array.dtype).max}"
+        cure = [stack + as_floats + (", or by the largest value that your camera gives" if array.dtype.itemsize > 1 else "")]
     elif array.dtype.kind != "f":
         raise ValueError(f"{got}: {name}.astype(float) if these are numbers")
     if cure:
@@ -72,6 +71,13 @@ def check_labels(labels, count, classes, name="labels"):
         raise ValueError(f"{name} must lie within 0 … {classes - 1}, one of {classes} classes; got "
                          f"{unknown[:5].tolist()}: leave these images out, or allow for more classes")
     return array.astype(np.int64)
+
+
+def check_named_labels(labels, names, count):
+    """None if neither is given; else `labels` as int64 (count,), with a name in `names` for each class."""
+    if (labels is None) != (names is None):
+        raise ValueError("labels and names go together: give both, or neither")
+    return None if labels is None else check_labels(labels, count, len(names))
 
 
 def check_rows(values, columns, name):

@@ -11,8 +11,8 @@ import numpy as np
 import traitlets
 
 from cardslib.cards import SUITS, render
-from cardslib.checks import check_count, check_images, check_labels
-from cardslib.figures import mosaic
+from cardslib.checks import check_count, check_images, check_named_labels
+from cardslib.figures import enlargement, mosaic
 
 HERE = Path(__file__).parent
 
@@ -93,12 +93,10 @@ class LatentExplorer(Explorer):
 
     def __init__(self, model, images, labels=None, names=None, span=2.5):
         self.model, self.images = model, check_images(images, model.shape)
-        if (labels is None) != (names is None):
-            raise ValueError("labels and names go together: give both, or neither")
         if model.classes:
             raise ValueError("LatentExplorer is for models without labels; this one is conditional")
         self.names = names
-        self.labels = None if labels is None else check_labels(labels, len(self.images), len(names))
+        self.labels = check_named_labels(labels, names, len(self.images))
         sliders = {f"z{i + 1}": _slider(f"z{'₁₂₃₄₅₆₇₈₉'[i] if i < 9 else i + 1}", 0, -span, span, 0.05)
                    for i in range(model.content)}
         self.content = model.encode(self.images).content
@@ -141,7 +139,7 @@ class ReconstructionExplorer(Explorer):
 
 def _zoom(shown, pixels):
     """Screen pixels a canvas pixel, for images of `pixels` to be `shown` so large (a mosaic enlarges small ones)."""
-    return shown / (pixels * -(-32 // pixels))
+    return shown / (pixels * enlargement(pixels))
 
 
 def _slider(description, value, low, high, step, format=".2f"):

@@ -77,12 +77,17 @@ def _styled(function):
 
 # ---------------------------------------------------------------------- pictures
 
+def enlargement(height):
+    """The whole factor by which `mosaic` enlarges images of this height, in pixels: 1 from 32 pixels on."""
+    return -(-32 // height)
+
+
 def mosaic(images, columns):
     """One picture of many: images (n, h, w) in reading order, `columns` to a row, a thin grey line between them.
 
     Images smaller than 32 pixels are first enlarged by a whole factor, pixel by pixel, so that the line stays thin.
     """
-    enlarge = -(-32 // images.shape[1])
+    enlarge = enlargement(images.shape[1])
     images = images.repeat(enlarge, 1).repeat(enlarge, 2)
     n, height, width = images.shape
     rows = -(-n // columns)
@@ -168,7 +173,7 @@ def loss_by_term(history, alt=None):
         axes.plot(range(1, len(values) + 1), values, style, color="#D55E00", lw=1.6, label=name)
     right.set(xlabel="epoch", ylabel="nats an image", ylim=(0, None))
     for axes in (left, right):
-        axes.legend(frameon=False)
+        axes.legend()
     return figure
 
 
@@ -202,7 +207,7 @@ def curves(x, lines, xlabel, ylabel, alt, log=False):
     if log:
         axes.set_xticks(x, [str(tick) for tick in x])
         axes.minorticks_off()
-    axes.legend(frameon=False)
+    axes.legend()
     return figure
 
 
@@ -254,7 +259,7 @@ def _marked(axes, x, y, labels, names, legend=True):
                      linewidths=0, alpha=0.7, label=name)
     if legend and len(names) > 1:
         axes.legend(markerscale=2 if names[0] in SUIT_STYLE else 1.5, handletextpad=0.2, borderpad=0, borderaxespad=0.2,
-                    fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+                    fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def _loss(axes, history, epochs):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cardslib.checks import check_count, check_images, check_labels
+from cardslib.checks import check_count, check_images, check_named_labels
 from cardslib.figures import training_view
 from cardslib.latents import latent_grid
 
@@ -23,10 +23,8 @@ class LiveTraining:
     """
 
     def __init__(self, images, labels=None, names=None, frames=20):
-        if (labels is None) != (names is None):
-            raise ValueError("labels and names go together: give both, or neither")
         self.images, self.frames, self.names = check_images(images), check_count("frames", frames), names
-        self.labels = None if labels is None else check_labels(labels, len(self.images), len(names))
+        self.labels = check_named_labels(labels, names, len(self.images))
         self.pictures = []
         self._display = None
 

@@ -62,7 +62,7 @@ def shown(axes):
 def test_every_public_figure_is_tested_here():
     public = {name for name, function in inspect.getmembers(figures, inspect.isfunction)
               if function.__module__ == figures.__name__ and not name.startswith("_")}
-    assert public == set(MADE) | {"mosaic"}
+    assert public == set(MADE) | {"mosaic", "enlargement"}
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -301,3 +301,9 @@ def test_the_latent_distribution_wants_two_latents_and_a_name_for_each_class():
         latent_distribution(CONTENT[:, :1], CARDS.suit, SUITS)
     with pytest.raises(ValueError, match="labels"):
         latent_distribution(CONTENT, CARDS.suit, SUITS[:3])
+
+
+@pytest.mark.parametrize("height, factor", [(8, 4), (16, 2), (20, 2), (32, 1), (48, 1)])
+def test_small_images_are_enlarged_by_a_whole_factor(height, factor):
+    assert figures.enlargement(height) == factor
+    assert mosaic(np.zeros((1, height, height), np.float32), 1).shape == (factor * height, factor * height)
