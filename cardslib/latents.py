@@ -3,19 +3,34 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+GUIDES = {"neighbours": 1, "side": 20}   # terms of an ELBO that teach and are no part of the bound: their weights
+
 
 @dataclass(frozen=True)
 class Latents:
     """The latent variables of n images; a field that the model does not have is None.  Index it to get fewer images.
 
     content     (n, c): means of the content latents; content_sd (n, c): the standard deviations of their posterior
+    angle       (n,) radians, counter-clockwise on the screen, within ±π
+    shift       (n, 2) along x and y, in half widths of the image; shift_sd (n,) is that of each of the two
+    scale       (n,) logarithm of the magnification
+    shear       (n,) radians, of the symmetric shear `geometry.strain`
     label       (n,) int64: the class that was *given* to a conditional model
 
-    NumPy arrays from `encode`, tensors inside the model.  A later latent (angle, shift, group) is one more field here.
+    and the standard deviation of the posterior of each of the pose's parts, (n,).  NumPy arrays from `encode`, tensors
+    inside the model.
     """
 
     content: object
     content_sd: object = None
+    angle: object = None
+    angle_sd: object = None
+    shift: object = None
+    shift_sd: object = None
+    scale: object = None
+    scale_sd: object = None
+    shear: object = None
+    shear_sd: object = None
     label: object = None
 
     def __len__(self):
@@ -28,31 +43,65 @@ class Latents:
 
     def map(self, function):
         """The same latents with `function` applied to every field that is there."""
-        given = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return Latents(**{name: function(values) for name, values in given if values is not None})
+        return Latents(**{name: function(values) for name, values in self.given.items()})
+
+    @property
+    def given(self):
+        """The fields that are there, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) is not None}
+
+    @property
+    def means(self):
+        """The latent variables that are there, by name, without standard deviations and label."""
+        return {name: values for name, values in self.given.items() if name != "label" and not name.endswith("_sd")}
 
 
 @dataclass(frozen=True)
 class ELBO:
-    """The evidence lower bound of n images, term by term, each (n,) in nats.
+    """The evidence lower bound of n images, term by term, each (n,) in nats; a term that the model does not have is None.
 
     reconstruction  log-likelihood of the pixels, ≤ 0 (pixels as shares of light: minus the cross-entropy)
-    content         Kullback–Leibler divergence of the content latents from their prior N(0, 1), ≥ 0
-    total           reconstruction minus every divergence: a lower bound of log p(x), the model's log-likelihood of the image
+    content, angle, shift, scale, shear
+                    Kullback–Leibler divergences of these latents from their priors, ≥ 0
+    total           reconstruction minus the divergences: a lower bound of log p(x), the model's log-likelihood of the image
+
+    and, while a model learns, what is taken off beside (see `VAE.bound`), ≥ 0:
+
+    neighbours      minus the log of the prior that similar images lie alike, up to a constant
+    side            minus the log of the share that the scores give to the side that was taken
     """
 
     reconstruction: object
     content: object
+    angle: object = None
+    shift: object = None
+    scale: object = None
+    shear: object = None
+    neighbours: object = None
+    side: object = None
+
+    @property
+    def terms(self):
+        """The terms that are there, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) is not None}
 
     @property
     def divergences(self):
-        """The divergences by name: every field but the reconstruction, so a new latent's term needs no more than a field."""
-        return {field.name: getattr(self, field.name) for field in fields(self)
-                if field.name != "reconstruction" and getattr(self, field.name) is not None}
+        """The divergences that are there, by name."""
+        return {name: values for name, values in self.terms.items() if name not in ("reconstruction", *GUIDES)}
 
     @property
     def total(self):
         return self.reconstruction - sum(self.divergences.values())
+
+    @property
+    def guides(self):
+        """The terms of learning that are no part of the bound, by name."""
+        return {name: values for name, values in self.terms.items() if name in GUIDES}
+
+    def map(self, function):
+        """The same bound with `function` applied to every term that is there."""
+        return ELBO(**{name: function(values) for name, values in self.terms.items()})
 
 
 def latent_grid(count=12, span=2.0):

@@ -104,9 +104,12 @@ def probe_accuracy(content, labels):
 
 
 def cluster_accuracy(content, labels):
-    """Share of labels right when k-means, which never sees one, splits the latents into as many groups as there are labels."""
+    """Share of labels right when k-means, which never sees one, splits the latents into as many groups as there are labels.
+
+    The latents are taken as they are: all have the same prior, and one that has collapsed must not be blown up.
+    """
     content, labels = _paired_rows(_latents(content), _labels(labels))
-    groups = KMeans(len(np.unique(labels)), n_init=10, random_state=SEED).fit_predict(StandardScaler().fit_transform(content))
+    groups = KMeans(len(np.unique(labels)), n_init=10, random_state=SEED).fit_predict(content)
     return matched_accuracy(groups, labels)
 
 

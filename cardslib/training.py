@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from cardslib.checks import check_count, check_number
+from cardslib.latents import GUIDES
 
-STEPS = 1000            # steps of the optimiser by default: on two cores about 6 s with images of 48×48
 BATCH = 128
-LEARNING_RATE = 6e-3    # at its peak; rises for the first 30 % of the steps, then falls to nothing (Smith's one cycle)
+EXPLORE = 1 / 3         # of the epochs: so long every side of an image is tried, if nothing says which way it lies
 
 
 @dataclass
@@ -56,16 +56,19 @@ class Progress:
         return f"epoch {self.epoch} of {self.epochs} · −ELBO {self.history.loss[-1]:.1f} nats · {self.elapsed:.1f} s{left}"
 
 
-def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATCH, learning_rate=LEARNING_RATE,
-        callback=None, progress=True):
+def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATCH, learning_rate=None,
+        alignment=True, callback=None, progress=True):
     """Train `model` on images (n, h, w) in [0, 1] by maximising the ELBO; returns the `History`.
 
     labels         (n,) whole numbers, for a conditional model
-    epochs         passes through the images; by default as many as make about 1000 steps
+    epochs         passes through the images; by default as many as make about `model.steps` steps
     seed           of the order of the images and of the noise; the initial weights have the model's own seed
     beta           weight of the divergences in what is maximised (β-VAE, Higgins et al. 2017); 1 is the ELBO
     batch          images a step
-    learning_rate  of the Adam optimiser, at its peak
+    learning_rate  of the Adam optimiser, at its peak; by default `model.learning_rate`.  It rises for the first 30 % of the
+                   steps, then falls to nothing (Smith's one cycle)
+    alignment      for a model that turns images all round: True to align them with one another first, so that the prior
+                   "similar images lie alike" helps; False to do without it; or an `Alignment` that is known from elsewhere
     callback       called with a `Progress` before the first epoch and after each
     progress       True: show epoch, loss, elapsed time and time left on one line (in a notebook or a terminal)
 
@@ -77,26 +80,29 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
     _check_settings(images, epochs, seed, beta, batch, learning_rate)
     images, labels = _to(model.device, images), _to(model.device, labels)
     batches = max(1, round(len(images) / batch))
-    epochs = epochs or math.ceil(STEPS / batches)
+    learning_rate = learning_rate or model.learning_rate
+    epochs = epochs or math.ceil(model.steps / batches)
     watchers = [watcher for watcher in (_Line() if progress else None, callback) if watcher]
     order, noise = torch.Generator().manual_seed(seed), torch.Generator(model.device).manual_seed(seed)
     optimiser = torch.optim.Adam(model.parameters(), fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * batches + 1)
 
-    model.prepare(images)
     history, start = History(), time.perf_counter()
+    torch.set_flush_denormal(True)   # numbers below 10⁻³⁸, of which a trained network has many, cost 15 % of the time
+    guide = model.prepare(images, alignment)
     try:
         for epoch in range(epochs + 1):
             if epoch:
                 sums = {}
                 for chosen in torch.randperm(len(images), generator=order).tensor_split(batches):
-                    elbo = model.bound(images[chosen], None if labels is None else labels[chosen], noise)
-                    objective = elbo.reconstruction - beta * sum(elbo.divergences.values())
+                    guided_by = guide[chosen] if guide is not None else "all" if epoch <= epochs * EXPLORE else "best"
+                    elbo = model.bound(images[chosen], None if labels is None else labels[chosen], noise, guided_by)
+                    objective = elbo.reconstruction - beta * sum(elbo.divergences.values()) - sum(GUIDES[name] * term for name, term in elbo.guides.items())
                     optimiser.zero_grad()
                     (-objective.mean()).backward()
                     optimiser.step()
                     schedule.step()
-                    for name, values in {"reconstruction": -elbo.reconstruction, **elbo.divergences}.items():
+                    for name, values in {**elbo.terms, "reconstruction": -elbo.reconstruction}.items():
                         sums[name] = sums.get(name, 0) + values.detach().sum()
                 means = {name: float(total) / len(images) for name, total in sums.items()}
                 _record(history, means, time.perf_counter() - start)
@@ -110,10 +116,10 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
 
 
 def _record(history, terms, seconds):
-    loss = sum(terms.values())
+    loss = sum(value for name, value in terms.items() if name not in GUIDES)
     if not math.isfinite(loss):
         raise FloatingPointError(f"the loss became {loss} in epoch {len(history.loss) + 1}: make a new model and train it "
-                                 f"with a smaller learning_rate (the default is {LEARNING_RATE})")
+                                 f"with a smaller learning_rate (the default is model.learning_rate)")
     history.loss.append(loss)
     history.seconds.append(seconds)
     for name, value in terms.items():
@@ -129,7 +135,8 @@ def _check_settings(images, epochs, seed, beta, batch, learning_rate):
         check_count("epochs", epochs)
     check_count("seed", seed, 0)
     check_number("beta", beta, 0)
-    check_number("learning_rate", learning_rate, 1e-12)
+    if learning_rate is not None:
+        check_number("learning_rate", learning_rate, 1e-12)
 
 
 def _to(device, array):
