@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components, mini
 from scipy.sparse.linalg import splu
 
 from cardslib.checks import check_images
-from cardslib.views import middle, pixels, views
+from cardslib.views import border, middle, pixels, views
 
 RINGS, TURNS = 12, 64   # of the polar grid on which turned images are compared
 GRAPH = 2000            # images in the graph; every other image joins its nearest ones there
@@ -66,7 +66,7 @@ def align(images, recentre=False, axis=False):
     if len(images) < 2:
         raise ValueError("images must be at least two, to be aligned with one another; got one")
     centre = middle(images) if recentre else torch.zeros(len(images), 2)
-    pictures = views(images, centre)
+    pictures = views(images - border(images), centre)   # as black as what lies beyond their edge
     rings = _rings(pictures)   # sharp, to tell neighbours from lookalikes;
     pictures = _smooth(pictures)   # smooth, to register them: pixels then draw no picture towards their own grid
     known = min(GRAPH, len(images))

@@ -13,6 +13,7 @@ import traitlets
 from cardslib.cards import SUITS, render
 from cardslib.checks import check_count, check_images, check_named_labels
 from cardslib.figures import enlargement, mosaic
+from cardslib.latents import Latents
 
 HERE = Path(__file__).parent
 
@@ -84,8 +85,18 @@ class CardExplorer(Explorer):
         return card, f"{suit}, turned by {rotation:.0f}°, sheared by {shear:.1f}°, shifted by ({right:.2f}, {down:.2f})"
 
 
+POSE_SLIDERS = {   # of each part of a pose: the sliders' names, with description, reach, step and format
+    "angle": {"rotation": ("rotation (°)", 180, 1, ".0f")},
+    "shift": {"right": ("shift right", 0.3, 0.01, ".2f"), "down": ("shift down", 0.3, 0.01, ".2f")},
+    "scale": {"scale": ("log scale", 0.5, 0.02, ".2f")},
+    "shear": {"shear": ("shear (°)", 30, 0.5, ".1f")}}
+
+
 class LatentExplorer(Explorer):
     """Travel in the latent space: a slider a content latent; the decoded image, and beside it the nearest image of the data.
+
+    A model with a pose has sliders for its parts as well, and between the two its canonical picture, which only the content
+    changes.
 
     model   a trained VAE without labels; images (n, h, w): the data
     labels  (n,) with the names of the classes, if the caption is to say what the nearest image is
@@ -99,17 +110,26 @@ class LatentExplorer(Explorer):
         self.labels = check_named_labels(labels, names, len(self.images))
         sliders = {f"z{i + 1}": _slider(f"z{'₁₂₃₄₅₆₇₈₉'[i] if i < 9 else i + 1}", 0, -span, span, 0.05)
                    for i in range(model.content)}
+        for part in model.pose.widths if model.pose else ():
+            sliders |= {name: _slider(words, 0, -reach, reach, step, form)
+                        for name, (words, reach, step, form) in POSE_SLIDERS[part].items()}
         self.content = model.encode(self.images).content
         super().__init__(sliders, self._draw_journey, zoom=_zoom(256, model.shape[0]))
 
-    def _draw_journey(self, **values):
+    def _draw_journey(self, rotation=None, right=None, down=None, scale=None, shear=None, **values):
         point = np.array(list(values.values()), np.float32)
+        pose = Latents(point[None], angle=None if rotation is None else np.radians([rotation]),
+                       shift=None if right is None else np.array([[right, down]]),
+                       scale=None if scale is None else np.array([scale]),
+                       shear=None if shear is None else np.radians([shear]))
         nearest = int(((self.content - point) ** 2).sum(1).argmin())
-        picture = mosaic(np.stack([self.model.decode(point[None])[0], self.images[nearest]]), 2)
+        canonical = [self.model.decode(point[None])[0]] if self.model.pose else []
+        picture = mosaic(np.stack([self.model.decode(pose)[0], *canonical, self.images[nearest]]), 2 + len(canonical))
         place = ", ".join(f"{name} = {value:.2f}" for name, value in values.items())
         kind = "" if self.labels is None else f" (a {self.names[self.labels[nearest]]})"
         away = np.sqrt(((self.content[nearest] - point) ** 2).sum())
-        return picture, f"left: decoded at {place}; right: the nearest image of the data{kind}, {away:.2f} away"
+        middle = " in this pose; middle: in the pose zero; " if canonical else "; "
+        return picture, f"left: decoded at {place}{middle}right: the nearest image of the data{kind}, {away:.2f} away"
 
 
 class ReconstructionExplorer(Explorer):

@@ -17,6 +17,7 @@ from PIL import Image
 
 from cardslib.cards import SUITS
 from cardslib.checks import check_labels, check_rows
+from cardslib.latents import GUIDES
 
 # Okabe & Ito's eight, the yellow darkened, and two of Tol's for the ninth and tenth class.
 CLASSES = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#9C9200", "#0072B2", "#D55E00", "#CC79A7", "#882255", "#999999")
@@ -143,21 +144,38 @@ def latent_distribution(content, labels=None, names=None, values=None, unit="", 
 
 
 @_styled
-def cards_study(cards, content, representation, name, span=2.0):
+def cards_study(cards, content, representation, name, span=2.0, angle=None):
     """The slides' two rows for one set of cards, in one figure.
 
     Above: example of data | latent representation.  Below: the latent distribution three times, coloured by suit, by shear
-    and by angle.  content (n, 2): the latents of the cards; representation: the decoded `latent_grid` with this `span`.
+    and by angle; with the encoded angle (n,), radians, of an rVAE the third is encoded against true angle instead.
+    content (n, 2): the latents of the cards; representation: the decoded `latent_grid` with this `span`.
     """
+    third = "by angle" if angle is None else "by nothing: the encoded angle against the true angle"
     figure = Figure(10.2, 7.6, f"{name}. Above: examples of the cards, and the decoded grid of the two latents. Below: the "
-                               "latent distribution coloured by suit, by shear and by angle.")
+                               f"latent distribution coloured by suit, by shear and {third}.")
     above, below = figure.subfigures(2, 1, height_ratios=(1.2, 1))
     _picture(above.add_subplot(1, 2, 1), mosaic(cards.images[:64], 8), f"{name}: example of data")
     _representation(above.add_subplot(1, 2, 2), representation, span, "Latent representation")
-    shear, angle = np.degrees(cards.shear), np.degrees(cards.angle)
+    shear, true = np.degrees(cards.shear), np.degrees(cards.angle)
     _distribution(below.add_subplot(1, 3, 1), content, cards.suit, SUITS, title="coloured by suit")
     _distribution(below.add_subplot(1, 3, 2), content, values=shear, unit="°", title="coloured by shear")
-    _distribution(below.add_subplot(1, 3, 3), content, values=angle, unit="°", cyclic=True, title="coloured by angle")
+    if angle is None:
+        _distribution(below.add_subplot(1, 3, 3), content, values=true, unit="°", cyclic=True, title="coloured by angle")
+    else:
+        _against(below.add_subplot(1, 3, 3), np.degrees(angle), true, cards.suit, SUITS, "encoded and true angle (°)")
+    return figure
+
+
+@_styled
+def encoded_against_true(panels, labels, names, alt):
+    """Figure of encoded against true quantities, one panel a name: panels is {name: (encoded, true)}, each (n,).
+
+    Coloured by class: labels (n,) and the classes' names.  A perfect latent draws one line a class; bands are broken lines.
+    """
+    figure = Figure(min(10.2, 3.4 * len(panels) + 0.6), 3.5, alt)
+    for number, (name, (encoded, true)) in enumerate(panels.items(), 1):
+        _against(figure.add_subplot(1, len(panels), number), encoded, true, labels, names, name, number == len(panels))
     return figure
 
 
@@ -167,10 +185,15 @@ def loss_by_term(history, alt=None):
     figure = Figure(8, 2.6, alt or "Two line plots against the epoch: minus ELBO and its reconstruction term; the divergences.")
     left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
     _loss(left, history, len(history.loss))
+    others = [term for term in history.terms if term != "reconstruction"]
     for term, values in history.terms.items():
-        axes, style = (left, "--") if term == "reconstruction" else (right, "-")
-        name = "−log-likelihood" if term == "reconstruction" else f"divergence of {term}"
-        axes.plot(range(1, len(values) + 1), values, style, color="#D55E00", lw=1.6, label=name)
+        epochs = range(1 + len(history.loss) - len(values), 1 + len(history.loss))   # a term may begin later
+        if term == "reconstruction":
+            left.plot(epochs, values, "--", color="#D55E00", lw=1.6, label="−log-likelihood")
+        else:
+            number = others.index(term)
+            name = term if term in GUIDES else f"divergence of {term}"
+            right.plot(epochs, values, "-" if number < 4 else "--", color=CLASSES[6 - number], lw=1.6, label=name)
     right.set(xlabel="epoch", ylabel="nats an image", ylim=(0, None))
     for axes in (left, right):
         axes.legend()
@@ -196,15 +219,15 @@ def training_view(images, content, labels, names, history, epochs, span=3.0):
 
 @_styled
 def curves(x, lines, xlabel, ylabel, alt, log=False):
-    """Figure of up to four curves against one x: lines is {name: (n,)}."""
+    """Figure of up to four curves against one x: lines is {name: (n,)}; or, if x is None, {name: (x, y)}."""
     if len(lines) > len(LINES):
         raise ValueError(f"lines must hold at most {len(LINES)} curves; got {len(lines)}: draw two figures")
     figure = Figure(5.6, 3.2, alt)
     axes = figure.add_subplot()
-    for (name, y), (colour, style) in zip(lines.items(), LINES):
-        axes.plot(x, y, style, color=colour, label=name)
+    for (name, line), (colour, style) in zip(lines.items(), LINES):
+        axes.plot(*(line if x is None else (x, line)), style, color=colour, label=name)
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log else "linear")
-    if log:
+    if log and x is not None:
         axes.set_xticks(x, [str(tick) for tick in x])
         axes.minorticks_off()
     axes.legend()
@@ -244,6 +267,12 @@ def _distribution(axes, content, labels=None, names=None, values=None, unit="", 
         bar.outline.set_visible(False)
     axes.set(title=title, xlabel="z₁", ylabel="z₂")
     axes.set_aspect("equal", "datalim")
+
+
+def _against(axes, encoded, true, labels, names, title, legend=True):
+    _marked(axes, np.asarray(true), np.asarray(encoded), labels, names, legend)
+    axes.set(title=title, xlabel="true", ylabel="encoded")
+    axes.set_box_aspect(1)
 
 
 def _marked(axes, x, y, labels, names, legend=True):

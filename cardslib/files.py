@@ -33,7 +33,7 @@ def load(cls, path, device="cpu"):
     try:
         with safe_open(path, "pt") as file:
             made_with = json.loads((file.metadata() or {})[KEY])
-            if set(made_with) != PARTS or np.max(list(made_with["shape"])) > 1e5 \
+            if set(made_with) != PARTS or np.prod(list(made_with["shape"])) > 1e7 \
                     or max(made_with["content"], made_with["classes"], made_with["hidden"]) > 1e6:
                 raise ValueError("its header does not describe a VAE")
             made_with["pose"] = made_with["pose"] and Pose(**made_with["pose"])

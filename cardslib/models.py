@@ -76,19 +76,20 @@ class VAE(nn.Module):
 
     # ------------------------------------------------------------------ the mathematics, on tensors
 
-    def candidates(self, images, label=None):
-        """The posterior from every side, `Latents` with fields (n, sides, …), and the scores of the sides, (n, sides)."""
+    def candidates(self, images, label=None, which=None):
+        """The posterior from every side, or from the side `which` (n,): `Latents` with fields (n, sides, …), and its score."""
         label_code = self._one_hot(label)
         if self.pose is None:
             centre, answers = None, self.encoder(images, label_code)[:, None]   # (n, outputs) → (n, 1, outputs)
         else:
             centre = middle(images) if "shift" in self.pose.widths else None
-            answers = self.encoder(images, label_code, centre)                  # (n, sides, outputs)
+            answers = self.encoder(images, label_code, centre, which)           # (n, sides, outputs)
         said = dict(zip(self._numbers, answers.split(list(self._numbers.values()), 2)))
         content_sd = said["content_sd"].clamp(-8, 4).exp()
-        pose = encoded_sides(self.pose, said, self.sides, centre) if self.pose else {}
+        angles = self.sides if which is None else self.sides[which][:, None]
+        pose = encoded_sides(self.pose, said, angles, centre) if self.pose else {}
         if label is not None:
-            label = label[:, None].expand(-1, len(self.sides))
+            label = label[:, None].expand(-1, answers.shape[1])
         return Latents(said["content"], content_sd, label=label, **pose), said["score"][..., 0] if "score" in said else None
 
     def posterior(self, images, label=None):
@@ -123,21 +124,24 @@ class VAE(nn.Module):
           "best": the highest score; the term `side` teaches the scores, as it does with an Alignment
         With any of them a decoder that is a function of the coordinates is asked at a quarter of the pixels only.
         """
-        sides, score = self.candidates(images, label)
         asked = self._some_pixels(generator) if guide is not None and self.kind in ("spatial", "skip") else None
-        if score is None or guide is None:
-            return self._terms(images, _from_side(sides, None if score is None else score.argmax(1)), generator, asked)
-        if guide == "all":
+        if isinstance(guide, Alignment):
+            right = nearest_side(guide.angle, self.sides)
+            latents = _from_side(self.candidates(images, label, right)[0], None)
+            score = self.candidates(images[::4], None if label is None else label[::4])[1]   # a quarter teaches the scores
+            side = F.cross_entropy(score, right[::4]).expand(len(images))
+            return replace(self._terms(images, latents, generator, asked), side=side, neighbours=self._misfit(latents, guide))
+        sides, score = self.candidates(images, label)
+        if guide == "all" and score is not None:
             count = len(self.sides)
             every = sides.map(lambda values: values.flatten(0, 1))              # (n, sides, …) → (n·sides, …)
             elbo = self._terms(images.repeat_interleave(count, 0), every, generator, asked)
             return elbo.map(lambda term: (term.unflatten(0, (-1, count)) * score.softmax(1)).sum(1))
-        which = score.argmax(1) if guide == "best" else nearest_side(guide.angle, self.sides)
-        latents = _from_side(sides, which)
+        latents = _from_side(sides, None if score is None else score.argmax(1))
         elbo = self._terms(images, latents, generator, asked)
-        right = which if guide != "best" else nearest_side(latents.angle.detach(), self.sides)
-        elbo = replace(elbo, side=F.cross_entropy(score, right, reduction="none"))
-        return elbo if guide == "best" else replace(elbo, neighbours=self._misfit(latents, guide))
+        if guide is None or score is None:
+            return elbo
+        return replace(elbo, side=F.cross_entropy(score, nearest_side(latents.angle.detach(), self.sides), reduction="none"))
 
     def _some_pixels(self, generator):
         """A random quarter of the pixels, as indices: enough for an unbiased estimate of the reconstruction."""
@@ -174,6 +178,10 @@ class VAE(nn.Module):
         52, 95, 126, 182 nats after the same 1000 steps on card sets 1 to 4, instead of 49, 67, 73, 160.)  If the angle may be
         any, the images are then aligned with one another.
         """
+        if not isinstance(alignment, bool | Alignment):
+            raise ValueError(f"alignment must be True, False or an Alignment; got {alignment!r}")
+        if isinstance(alignment, Alignment) and len(alignment) != len(images):
+            raise ValueError(f"alignment must hold a pose for each of the {len(images)} images; got {len(alignment)}")
         first = not self.prepared
         if first:
             self.decoder.start_from(torch.logit(images.mean(0), eps=1e-3))

@@ -32,6 +32,7 @@ class TurningEncoder(nn.Module):
 
     If the image turns by one of these orientations, the answers change places and are otherwise the same (it is equivariant
     under the cyclic group): nothing about a suit has to be learnt once for every orientation.
+    which (n,) chooses one side of each image, and no work is done for the others.
     """
 
     def __init__(self, shape, outputs, hidden, classes=0, sides=1):
@@ -39,11 +40,13 @@ class TurningEncoder(nn.Module):
         self.layers = _dense(view_side(*shape) ** 2 + classes, hidden, outputs)
         self.register_buffer("angles", orientations(sides), persistent=False)
 
-    def forward(self, images, label=None, centre=None):
+    def forward(self, images, label=None, centre=None, which=None):
         pictures = views(images, centre)
         copies = turned(pictures, self.angles) if len(self.angles) > 1 else pictures.flatten(1)[:, None]   # (n, sides, side²)
+        if which is not None:   # one side of each image only: (n, 1, side²)
+            copies = copies[torch.arange(len(copies), device=copies.device), which][:, None]
         if label is not None:
-            copies = torch.cat([copies, label[:, None].expand(-1, len(self.angles), -1)], 2)
+            copies = torch.cat([copies, label[:, None].expand(-1, copies.shape[1], -1)], 2)
         return self.layers(copies)
 
 
@@ -92,7 +95,7 @@ class SpatialDecoder(nn.Module):
     @torch.no_grad()
     def start_from(self, logits):
         """Draw a uniform picture of this brightness, (h, w) logits, before anything is learnt."""
-        self.last.bias.fill_(logits.mean())
+        self.last.bias.fill_(logits.sigmoid().mean().logit())
 
     def forward(self, content, label, points):
         given = _inputs(content, label)

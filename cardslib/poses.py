@@ -96,7 +96,7 @@ def encoded_sides(pose, said, angles, centre):
     """The pose's latents, means and standard deviations, (n, sides, …) by name, from what an encoder said of each side.
 
     said    {name: (n, sides, numbers)} as `numbers_needed` asks
-    angles  (sides,) by which each side was turned back;  centre (n, 2) about which, or None
+    angles  (sides,) or (n, 1) by which each side was turned back;  centre (n, 2) about which, or None
     """
     latents = {}
     for name, width in pose.widths.items():

@@ -15,10 +15,14 @@ def pixels(height, width, device=None):
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
 
 
+def border(images):
+    """The border's grey of images (n, h, w), its median, (n, 1, 1)."""
+    return torch.cat([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], 1).median(1).values[:, None, None]
+
+
 def middle(images):
     """Middle of the light of images (n, h, w), (n, 2) in half widths: the centroid of what differs from the border's grey."""
-    border = torch.cat([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], 1).median(1).values
-    light = (images - border[:, None, None]).abs()
+    light = (images - border(images)).abs()
     where = pixels(*images.shape[1:], images.device)
     return torch.stack([light.sum(1) @ where[0, :, 0], light.sum(2) @ where[:, 0, 1]], 1) / light.sum((1, 2)).clamp_min(1e-6)[:, None]
 
@@ -29,7 +33,7 @@ def views(images, centre=None):
     square = min(height, width)
     pool = max(1, round(square / SIDE))
     side = view_side(height, width)
-    pooled = F.avg_pool2d(images[:, None], pool, ceil_mode=True, count_include_pad=False)
+    pooled = F.adaptive_avg_pool2d(images[:, None], (height // pool, width // pool))   # of the whole image, whatever its size
     if centre is None and pooled.shape[-2:] == (side, side):
         return pooled[:, 0]
     unit = torch.tensor([1, width / height], device=images.device)               # half widths → the units of grid_sample

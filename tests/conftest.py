@@ -4,8 +4,8 @@ import torch
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
-from cardslib.cards import card_set
-from cardslib.models import VAE
+from cardslib.cards import card_set, make_cards
+from cardslib.models import VAE, Pose
 from cardslib.training import fit
 
 settings.register_profile("suite", max_examples=25, deadline=None, derandomize=True)   # the same examples each time
@@ -41,3 +41,28 @@ def trained(training):
 @pytest.fixture(scope="session")
 def history(training):
     return training[1]
+
+
+@pytest.fixture(scope="session")
+def artist():
+    """A function that makes a model without content from a picture: that is its canonical one, whatever it encodes."""
+    def make(picture, pose=Pose(rotation=True, shift=0.2, scale=0.2, shear=True), softness=1e-4):   # noqa: B008
+        model = VAE(picture.shape, content=0, pose=pose)
+        torch.nn.init.zeros_(model.decoder.canvas.layers[-2].weight)
+        model.decoder.start_from(torch.logit(torch.from_numpy(picture.copy()), eps=softness))
+        return model
+    return make
+
+
+@pytest.fixture(scope="session")
+def turned_cards():
+    """400 cards of 20×20 pixels, turned by ±120° and shifted a little."""
+    return make_cards(100, rotation=120, shear=1, shift=0.1, size=20)
+
+
+@pytest.fixture(scope="session")
+def rvae(turned_cards):
+    """An rVAE with three extra latents, trained on the turned cards.  Not to be changed."""
+    model = VAE((20, 20), pose=Pose(rotation=True, shift=0.1), hidden=64)
+    fit(model, turned_cards.images, epochs=60, progress=False)
+    return model

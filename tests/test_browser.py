@@ -39,10 +39,10 @@ CELLS = [
 import numpy as np
 from cardslib.cards import SUITS, card_set
 from cardslib.explore import CardExplorer, LatentExplorer, ReconstructionExplorer
-from cardslib.models import VAE
+from cardslib.models import VAE, Pose
 from cardslib.training import fit
 cards = card_set(1, per_suit=50, size=16)
-model = VAE((16, 16), content=2)
+model = VAE((16, 16), content=2, pose=Pose(rotation=True, shift=0.1, shear=True))
 fit(model, cards.images, epochs=20)
 """,
     "CardExplorer()",
@@ -56,7 +56,7 @@ broken.draw = lambda **values: 1 / 0
 broken
 """,
 ]
-EXPLORERS = {"CardExplorer": 5, "LatentExplorer": 2, "ReconstructionExplorer": 2}  # and how many sliders each has
+EXPLORERS = {"CardExplorer": 5, "LatentExplorer": 6, "ReconstructionExplorer": 2}  # and how many sliders each has
 
 READY = """async () => { const app = window.jupyterapp; if (!app) return false; await app.restored;
   const panel = app.shell.currentWidget; if (!panel?.context || !panel.sessionContext) return false;

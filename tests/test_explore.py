@@ -7,7 +7,8 @@ from cardslib.cards import SUITS, render
 from cardslib.digits import load_digits
 from cardslib.explore import Canvas, CardExplorer, Explorer, LatentExplorer, ReconstructionExplorer
 from cardslib.figures import mosaic
-from cardslib.models import VAE
+from cardslib.latents import Latents
+from cardslib.models import VAE, Pose
 
 SLIDERS = [(CardExplorer, "suit"), (CardExplorer, "rotation"), (CardExplorer, "shear"), (CardExplorer, "right"),
            (CardExplorer, "down"), (LatentExplorer, "z1"), (LatentExplorer, "z2"), (ReconstructionExplorer, "width"),
@@ -156,6 +157,39 @@ def test_there_is_a_slider_a_latent(cards, content):
     explorer = LatentExplorer(VAE((24, 24), content=content), cards.images[:10])
     assert list(explorer.sliders) == [f"z{number}" for number in range(1, content + 1)]
     assert explorer.canvas.problem == "" and explorer.canvas.caption.count("=") == content
+
+
+@pytest.fixture(scope="module")
+def posed(cards):
+    """A model with every part of a pose, not trained: what it draws is smooth and nowhere symmetric."""
+    return VAE((24, 24), pose=Pose(rotation=True, shift=0.2, scale=0.1, shear=True), seed=3)
+
+
+def test_a_model_with_a_pose_has_sliders_for_its_parts(posed, cards):
+    explorer = LatentExplorer(posed, cards.images[:10])
+    assert list(explorer.sliders) == ["z1", "z2", "rotation", "right", "down", "scale", "shear"]
+    assert list(LatentExplorer(VAE((24, 24), pose=Pose(shift=0.1)), cards.images[:10]).sliders) == ["z1", "z2", "right", "down"]
+
+
+def test_each_pose_slider_is_swept_without_a_problem_and_leaves_the_canonical_picture_alone(posed, cards):
+    explorer = LatentExplorer(posed, cards.images[:10])
+    side = 24 * 2 + 1   # a tile of the mosaic, with its line
+    moved, canonical = seen(explorer)[:, :side], seen(explorer)[:, side:2 * side]
+    for name in ("rotation", "right", "down", "scale", "shear"):
+        for value in stops(explorer.sliders[name]):
+            explorer.sliders[name].value = value
+            assert explorer.canvas.problem == "" and near(seen(explorer)[:, side:2 * side], canonical), (name, value)
+        assert not near(seen(explorer)[:, :side], moved), name
+        explorer.sliders[name].value = 0
+
+
+def test_the_pose_sliders_mean_what_they_say(posed, cards):
+    explorer = LatentExplorer(posed, cards.images[:10])
+    for name, value in dict(z1=1.0, rotation=30, right=0.1, down=-0.2, scale=0.1, shear=-10).items():
+        explorer.sliders[name].value = value
+    latents = Latents(np.array([[1.0, 0.0]]), angle=np.radians([30.0]), shift=np.array([[0.1, -0.2]]), scale=np.array([0.1]),
+                      shear=np.radians([-10.0]))
+    assert near(seen(explorer)[:48, :48], mosaic(posed.decode(latents), 1))
 
 
 def test_small_digits_can_be_explored_too():

@@ -18,6 +18,7 @@ from cardslib.figures import (
     Figure,
     cards_study,
     curves,
+    encoded_against_true,
     examples,
     latent_distribution,
     latent_representation,
@@ -40,6 +41,8 @@ MADE = dict(
     latent_representation=lambda: latent_representation(GRID),
     latent_distribution=lambda: latent_distribution(CONTENT, CARDS.suit, SUITS),
     cards_study=lambda: cards_study(CARDS, CONTENT, GRID, "Cards 4"),
+    encoded_against_true=lambda: encoded_against_true(
+        {"angle (°)": (CARDS.angle + 1, CARDS.angle), "shear (°)": (-CARDS.shear, CARDS.shear)}, CARDS.suit, SUITS, "two panels of lines"),
     loss_by_term=lambda: loss_by_term(HISTORY),
     training_view=lambda: training_view(GRID, CONTENT, CARDS.suit, SUITS, HISTORY, 9),
     curves=lambda: curves([1, 10, 100], dict(error=[3, 2, 1], bound=[4, 3, 2]), "steps", "error", "error falls", log=True))
@@ -256,6 +259,37 @@ def test_the_cards_study_colours_the_same_cloud_by_suit_shear_and_angle(drawn):
         assert np.allclose(points.get_array(), np.degrees(getattr(CARDS, name)))
         assert np.allclose(points.get_offsets(), CONTENT)
     assert "Cards 4" in figure.alt and "shear" in figure.alt
+
+
+def test_with_a_pose_the_cards_study_draws_encoded_against_true_angle():
+    figure = cards_study(CARDS, CONTENT, GRID, "Cards 4", angle=CARDS.angle + 0.5)
+    panel = {axes.get_title(): axes for axes in figure.axes}["encoded and true angle (°)"]
+    for index, points in enumerate(panel.collections):
+        true = np.degrees(CARDS.angle[CARDS.suit == index])
+        assert np.allclose(points.get_offsets(), np.stack([true, true + np.degrees(0.5)], 1))
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("true", "encoded") and "encoded angle" in figure.alt
+
+
+def test_each_panel_draws_what_was_encoded_against_what_is_true(drawn):
+    angle, shear = drawn["encoded_against_true"][0].axes
+    assert (angle.get_title(), shear.get_title()) == ("angle (°)", "shear (°)")
+    assert [points.get_label() for points in angle.collections] == list(SUITS)
+    hearts = CARDS.shear[CARDS.suit == 2]
+    assert np.allclose(shear.collections[2].get_offsets(), np.stack([hearts, -hearts], 1))
+    assert shear.get_legend() and not angle.get_legend()
+
+
+def test_terms_that_begin_later_are_drawn_where_they_belong_and_told_apart():
+    terms = dict(HISTORY.terms, angle=[3.0, 3.0, 3.0], neighbours=[1.0, 0.5, 0.2], side=[0.4])
+    right = loss_by_term(History(HISTORY.loss, terms, HISTORY.seconds)).axes[1]
+    lines = {line.get_label(): line for line in right.lines}
+    assert set(lines) == {"divergence of content", "divergence of angle", "neighbours", "side"}
+    assert list(lines["side"].get_xdata()) == [3] and len({line.get_color() for line in right.lines}) == 4
+
+
+def test_curves_may_each_have_an_x_of_their_own():
+    axes = curves(None, dict(slow=([1, 9], [2, 1]), fast=([0, 1, 2], [3, 2, 1])), "seconds", "loss", "two losses").axes[0]
+    assert [list(line.get_xdata()) for line in axes.lines] == [[1, 9], [0, 1, 2]]
 
 
 def test_the_loss_is_drawn_term_by_term(drawn):

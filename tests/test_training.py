@@ -9,7 +9,7 @@ import torch
 
 from cardslib import training as module
 from cardslib.cards import card_set
-from cardslib.models import VAE
+from cardslib.models import VAE, Pose
 from cardslib.training import fit
 
 SIZE = 24
@@ -133,14 +133,21 @@ def test_the_seconds_run_on(history):
     assert 0 < history.seconds[0] and all(np.diff(history.seconds) > 0)
 
 
-@pytest.mark.parametrize("count", [30, 300])
-def test_by_default_about_1000_steps_are_made(count):
+@pytest.mark.parametrize("pose, steps, count", [(None, 1000, 30), (None, 1000, 300), (Pose(rotation=True), 700, 30)])
+def test_by_default_about_as_many_steps_are_made_as_are_right_for_the_model(pose, steps, count):
     images = np.random.default_rng(0).uniform(size=(count, 4, 4))
-    model, sizes = VAE((4, 4), hidden=4), []
-    model.encoder.register_forward_hook(lambda network, given, out: sizes.append(len(out)))
+    model, sizes = VAE((4, 4), hidden=4, pose=pose), []
+    model.decoder.register_forward_hook(lambda network, given, out: sizes.append(len(out)))
     fit(model, images, progress=False)
-    assert 1000 <= len(sizes) <= 1100
+    assert steps == model.steps <= len(sizes) <= 1.1 * steps
     assert sum(sizes) % count == 0   # whole passes
+
+
+@pytest.mark.parametrize("pose", [None, Pose(rotation=True)])
+def test_by_default_the_learning_rate_is_the_models(cards, pose):
+    losses = [fit(new(pose=pose), cards.images[:100], epochs=2, learning_rate=rate, progress=False).loss
+              for rate in (None, new(pose=pose).learning_rate, 1e-3)]
+    assert losses[0] == losses[1] != losses[2]
 
 
 def test_every_image_is_seen_once_an_epoch():
