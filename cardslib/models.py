@@ -68,7 +68,7 @@ class VAE(nn.Module):
             kind, more = (TurningEncoder, dict(sides=sides)) if pose else (DenseEncoder, {})
             self.encoder = kind(self.shape, sum(self._numbers.values()), self.hidden, self.classes, **more)
             self.decoder = make_decoder(self.kind, self.shape, self.content, self.hidden, self.classes, pose)
-        self.steps, self.learning_rate = (700, 1e-2) if sides > 1 else (1000, 6e-3)   # of a training, by default
+        self.steps, self.learning_rate = (650, 1e-2) if sides > 1 else (1000, 6e-3)   # of a training, by default
         self.register_buffer("prepared", torch.tensor(False))
         self.register_buffer("sides", orientations(sides), persistent=False)
         self.register_buffer("pixels", pixels(*self.shape).reshape(-1, 2), persistent=False)   # (h·w, 2)

@@ -23,8 +23,8 @@ def border(images):
 def middle(images):
     """Middle of the light of images (n, h, w), (n, 2) in half widths: the centroid of what differs from the border's grey."""
     light = (images - border(images)).abs()
-    where = pixels(*images.shape[1:], images.device)
-    return torch.stack([light.sum(1) @ where[0, :, 0], light.sum(2) @ where[:, 0, 1]], 1) / light.sum((1, 2)).clamp_min(1e-6)[:, None]
+    where, total = pixels(*images.shape[1:], images.device), light.sum((1, 2)).clamp_min(1e-6)
+    return torch.stack([light.sum(1) @ where[0, :, 0], light.sum(2) @ where[:, 0, 1]], 1) / total[:, None]
 
 
 def views(images, centre=None):

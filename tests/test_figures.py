@@ -42,7 +42,8 @@ MADE = dict(
     latent_distribution=lambda: latent_distribution(CONTENT, CARDS.suit, SUITS),
     cards_study=lambda: cards_study(CARDS, CONTENT, GRID, "Cards 4"),
     encoded_against_true=lambda: encoded_against_true(
-        {"angle (°)": (CARDS.angle + 1, CARDS.angle), "shear (°)": (-CARDS.shear, CARDS.shear)}, CARDS.suit, SUITS, "two panels of lines"),
+        {"angle (°)": (CARDS.angle + 1, CARDS.angle), "shear (°)": (-CARDS.shear, CARDS.shear)}, CARDS.suit, SUITS,
+        "two panels of lines"),
     loss_by_term=lambda: loss_by_term(HISTORY),
     training_view=lambda: training_view(GRID, CONTENT, CARDS.suit, SUITS, HISTORY, 9),
     curves=lambda: curves([1, 10, 100], dict(error=[3, 2, 1], bound=[4, 3, 2]), "steps", "error", "error falls", log=True))

@@ -71,6 +71,13 @@ def test_encode_gives_each_part_of_the_pose_by_its_name(images, pose, kind):
     assert latents.angle is None or np.abs(latents.angle).max() <= np.float32(np.pi)
 
 
+def test_angles_are_within_half_a_turn_whatever_the_encoder_says(images):
+    model = new()
+    with torch.no_grad():
+        model.encoder.layers[-1].bias.fill_(50)
+    assert np.abs(model.encode(images).angle).max() <= np.float32(np.pi)
+
+
 def test_no_posterior_is_wider_than_what_is_known_beforehand(images):
     model = new()
     with torch.no_grad():

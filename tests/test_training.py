@@ -133,13 +133,13 @@ def test_the_seconds_run_on(history):
     assert 0 < history.seconds[0] and all(np.diff(history.seconds) > 0)
 
 
-@pytest.mark.parametrize("pose, steps, count", [(None, 1000, 30), (None, 1000, 300), (Pose(rotation=True), 700, 30)])
-def test_by_default_about_as_many_steps_are_made_as_are_right_for_the_model(pose, steps, count):
+@pytest.mark.parametrize("pose, count", [(None, 30), (None, 300), (Pose(rotation=True), 30)])
+def test_by_default_about_as_many_steps_are_made_as_are_right_for_the_model(pose, count):
     images = np.random.default_rng(0).uniform(size=(count, 4, 4))
     model, sizes = VAE((4, 4), hidden=4, pose=pose), []
     model.decoder.register_forward_hook(lambda network, given, out: sizes.append(len(out)))
     fit(model, images, progress=False)
-    assert steps == model.steps <= len(sizes) <= 1.1 * steps
+    assert model.steps <= len(sizes) <= 1.1 * model.steps and 500 <= model.steps <= 1000
     assert sum(sizes) % count == 0   # whole passes
 
 
