@@ -125,10 +125,11 @@ class LatentExplorer(Explorer):
         nearest = int(((self.content - point) ** 2).sum(1).argmin())
         canonical = [self.model.decode(point[None])[0]] if self.model.pose else []
         picture = mosaic(np.stack([self.model.decode(pose)[0], *canonical, self.images[nearest]]), 2 + len(canonical))
-        place = ", ".join(f"{name} = {value:.2f}" for name, value in values.items())
+        moved = dict(rotation=rotation, right=right, down=down, scale=scale, shear=shear)
+        place = ", ".join(f"{name} = {value:.2f}" for name, value in {**values, **moved}.items() if value is not None)
         kind = "" if self.labels is None else f" (a {self.names[self.labels[nearest]]})"
         away = np.sqrt(((self.content[nearest] - point) ** 2).sum())
-        middle = " in this pose; middle: in the pose zero; " if canonical else "; "
+        middle = "; middle: in the pose zero; " if canonical else "; "
         return picture, f"left: decoded at {place}{middle}right: the nearest image of the data{kind}, {away:.2f} away"
 
 

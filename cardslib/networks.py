@@ -11,10 +11,6 @@ from torch import nn
 
 from cardslib.views import orientations, pixels, turned, view_side, views
 
-# Numbers below 10⁻³⁸, of which a trained network has many, cost a sixth of the time of a training: take them for zero.
-# Said here, on import, because threads that torch starts later take it over, and those that run already do not.
-torch.set_flush_denormal(True)
-
 FINEST = 12.0   # the typical wave of a spatial decoder: radians a half width
 
 

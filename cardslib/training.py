@@ -88,14 +88,17 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * batches + 1)
 
     history, start = History(), time.perf_counter()
-    guide = model.prepare(images, alignment)
+    torch.set_flush_denormal(True)   # numbers below 10⁻³⁸, of which a trained network has many, are slow: take them for zero
     try:
+        guide = model.prepare(images, alignment)
         for epoch in range(epochs + 1):
             if epoch:
                 sums = {}
+                if guide == "all" and epoch > epochs * EXPLORE:
+                    guide = "best"
                 for chosen in torch.randperm(len(images), generator=order).tensor_split(batches):
-                    guided_by = guide[chosen] if guide is not None else "all" if epoch <= epochs * EXPLORE else "best"
-                    elbo = model.bound(images[chosen], None if labels is None else labels[chosen], noise, guided_by)
+                    elbo = model.bound(images[chosen], None if labels is None else labels[chosen], noise,
+                                       guide if isinstance(guide, str) else guide[chosen])
                     teaching = sum(GUIDES[name] * term for name, term in elbo.guides.items())
                     objective = elbo.reconstruction - beta * sum(elbo.divergences.values()) - teaching
                     optimiser.zero_grad()
@@ -112,6 +115,8 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
         history.interrupted = True
         if progress:
             print(f"interrupted after {len(history.loss)} of {epochs} epochs: the model keeps what it has learnt")
+    finally:
+        torch.set_flush_denormal(False)
     return history
 
 

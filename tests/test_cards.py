@@ -1,5 +1,6 @@
 """The cards: what is drawn, where, and by how much it is moved; what a set promises; what is refused."""
 from dataclasses import FrozenInstanceError
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from cardslib.cards import SETS, SUITS, card_set, make_cards, render
 from cardslib.geometry import greatest_stretch
 from cardslib.outlines import REACH, draw, outline
 
+floats = partial(st.floats, allow_subnormal=False)   # which torch takes for zero
 CLUB, SPADE, HEART, DIAMOND = range(4)
 suits = st.sampled_from(range(4))
-degrees = st.floats(-180, 180)
-shears = st.floats(-30, 30)   # degrees
+degrees = floats(-180, 180)
+shears = floats(-30, 30)   # degrees
 
 
 def picture(suit, angle=0.0, shear=0.0, right=0.0, down=0.0, size=48):
@@ -61,7 +63,7 @@ def test_ninety_degrees_are_numpys_rot90(suit):
     assert np.abs(picture(suit, -90) - np.rot90(picture(suit), -1)).max() < 2.5 / 255
 
 
-@given(suits, st.floats(-0.2, 0.2), st.floats(-0.2, 0.2))
+@given(suits, floats(-0.2, 0.2), floats(-0.2, 0.2))
 def test_a_shift_moves_the_picture_right_and_down_by_half_widths(suit, right, down):
     moved = centroid(picture(suit, right=right, down=down)) - centroid(picture(suit))
     assert moved == pytest.approx((24 * right, 24 * down), abs=0.01)
@@ -81,7 +83,7 @@ def test_a_pose_keeps_the_area(suit, angle, shear):
     assert picture(suit, angle, shear).sum() == pytest.approx(picture(suit).sum(), rel=3e-3)
 
 
-@given(suits, degrees, st.floats(0, 31), st.sampled_from([-1, 1]), st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1]))
+@given(suits, degrees, floats(0, 31), st.sampled_from([-1, 1]), st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1]))
 def test_no_card_is_cut_off_at_the_furthest_legal_shift(suit, angle, shear, sign, right, down):
     """Drawn on a canvas twice as wide, with the pixels of the same size, nothing lies outside the picture."""
     furthest = 1 - REACH * greatest_stretch(np.radians(shear))
@@ -95,7 +97,7 @@ def test_no_card_is_cut_off_at_the_furthest_legal_shift(suit, angle, shear, sign
     assert np.abs(wide[24:72, 24:72] / 255 - picture(suit, angle, sign * shear, right * furthest, down * furthest)).max() < 0.01
 
 
-@given(degrees, st.floats(-20, 20))
+@given(degrees, floats(-20, 20))
 def test_the_lectures_cards_leave_the_border_black(angle, shear):
     for suit in range(4):
         image = picture(suit, angle, shear)

@@ -1,12 +1,15 @@
 """The conventions: which way is positive, and what a pose is."""
+from functools import partial
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cardslib.geometry import greatest_stretch, pose_matrix, rotation, strain
 
-angles = st.floats(-4 * np.pi, 4 * np.pi)
-shears = st.floats(-np.pi / 4, np.pi / 4)
+floats = partial(st.floats, allow_subnormal=False)   # which torch takes for zero
+angles = floats(-4 * np.pi, 4 * np.pi)
+shears = floats(-np.pi / 4, np.pi / 4)
 
 
 def near(a, b):
@@ -61,7 +64,7 @@ def test_a_strain_is_undone_by_the_same_strain_a_quarter_turn_further(shear):
     assert near(turned @ strain(shear), np.eye(2))
 
 
-@given(st.floats(0.01, np.pi / 4))
+@given(floats(0.01, np.pi / 4))
 def test_a_positive_shear_stretches_from_the_lower_left_to_the_upper_right(shear):
     to_upper_right, to_lower_right = np.array([1, -1]), np.array([1, 1])
     assert np.linalg.norm(strain(shear) @ to_upper_right) > np.sqrt(2) > np.linalg.norm(strain(shear) @ to_lower_right)

@@ -1,5 +1,6 @@
 """The pose: what it does to a picture, what it says beforehand, and what is refused."""
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,12 +13,15 @@ from cardslib.cards import render
 from cardslib.geometry import pose_matrix
 from cardslib.latents import Latents
 from cardslib.models import VAE
+from cardslib.networks import pose_reach
 from cardslib.poses import Pose, apart, nearest_side, seen_from
+from cardslib.views import pixels
 
+floats = partial(st.floats, allow_subnormal=False)   # which torch takes for zero
 SIZE = 28
 CLUB, SPADE, HEART, DIAMOND = range(4)
-angles, shears = st.floats(-7, 7), st.floats(-0.6, 0.6)
-coordinates, logs = st.floats(-1, 1), st.floats(-0.7, 0.7)
+angles, shears = floats(-7, 7), floats(-0.6, 0.6)
+coordinates, logs = floats(-1, 1), floats(-0.7, 0.7)
 
 
 def latents(angle=None, shear=None, shift=None, scale=None):
@@ -126,6 +130,16 @@ def test_a_picture_that_is_not_moved_is_the_canonical_one(artist, pose, shape):
     assert_same_picture(draw(artist(picture, pose)), picture)
 
 
+@pytest.mark.parametrize("pose", [Pose(rotation=True), Pose(shift=0.3), Pose(rotation=True, shift=0.3)])
+@pytest.mark.parametrize("shape", [(20, 20), (10, 20), (20, 10)])
+def test_the_canvas_reaches_as_far_as_it_is_looked_at_and_not_much_further(pose, shape):
+    """From any angle, and a shift of one standard deviation along an axis."""
+    poses = Latents(torch.zeros(360, 0), angle=torch.arange(360).deg2rad() if pose.rotation else None,
+                    shift=torch.tensor([[0, 1.0], [1.0, 0]]).repeat(180, 1) * pose.shift if pose.shift else None)
+    furthest = seen_from(pixels(*shape).reshape(-1, 2), poses).abs().max().item()
+    assert furthest <= pose_reach(shape, pose) <= 1.2 * furthest
+
+
 # ---------------------------------------------------------------------- what is said of it beforehand
 
 def test_true_gives_sensible_widths_and_a_number_is_the_width():
@@ -160,7 +174,7 @@ def test_a_pose_of_nothing_is_refused(settings):
 
 # ---------------------------------------------------------------------- divergences
 
-@given(st.sampled_from(["angle", "scale", "shear"]), st.floats(0.05, 3), st.floats(-2, 2), st.floats(0.001, 2))
+@given(st.sampled_from(["angle", "scale", "shear"]), floats(0.05, 3), floats(-2, 2), floats(0.001, 2))
 def test_the_divergence_of_a_part_is_that_of_two_gaussians(name, width, mean, sd):
     pose = Pose(**{dict(angle="rotation").get(name, name): width})
     mean, sd = torch.tensor([mean], dtype=torch.float64), torch.tensor([sd], dtype=torch.float64)
@@ -168,14 +182,14 @@ def test_the_divergence_of_a_part_is_that_of_two_gaussians(name, width, mean, sd
     assert pose.divergence(name, mean, sd).tolist() == pytest.approx(expected.tolist(), rel=1e-5, abs=1e-6)
 
 
-@given(st.floats(0.05, 3), st.tuples(coordinates, coordinates), st.floats(0.001, 2))
+@given(floats(0.05, 3), st.tuples(coordinates, coordinates), floats(0.001, 2))
 def test_the_divergence_of_the_shift_is_that_of_two_coordinates_with_one_spread(width, mean, sd):
     mean, sd = torch.tensor([mean], dtype=torch.float64), torch.tensor([sd], dtype=torch.float64)
     expected = kl_divergence(Normal(mean, sd[:, None]), Normal(0.0, width)).sum(1)
     assert Pose(shift=width).divergence("shift", mean, sd).tolist() == pytest.approx(expected.tolist(), rel=1e-5, abs=1e-6)
 
 
-@given(angles, st.floats(0.001, 0.5))
+@given(angles, floats(0.001, 0.5))
 def test_the_divergence_from_the_uniform_circle_is_log_2_pi_minus_the_entropy(angle, sd):
     mean, sd = torch.tensor([angle], dtype=torch.float64), torch.tensor([sd], dtype=torch.float64)
     expected = Uniform(-math.pi, math.pi).entropy() - Normal(mean, sd).entropy()

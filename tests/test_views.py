@@ -1,4 +1,6 @@
 """How images are looked at: about the middle of their light, small, turned back."""
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,9 @@ from cardslib.cards import render
 from cardslib.geometry import rotation
 from cardslib.views import middle, orientations, pixels, turned, view_side, views
 
+floats = partial(st.floats, allow_subnormal=False)   # which torch takes for zero
 suits = st.sampled_from(range(4))
-shifts = st.floats(-0.3, 0.3)
+shifts = floats(-0.3, 0.3)
 
 
 def picture(suit=2, angle=0.0, right=0.0, down=0.0, size=24):
@@ -37,7 +40,7 @@ def test_the_middle_is_in_half_widths_even_of_an_image_that_is_not_square():
     assert middle(card[:, :, 4:-4]) == pytest.approx(middle(card) * 32 / 24, abs=1e-5)
 
 
-@given(st.floats(0.05, 1), st.floats(0, 0.9))
+@given(floats(0.05, 1), floats(0, 0.9))
 def test_the_middle_knows_no_brightness_and_no_background(contrast, background):
     card = picture(right=0.2, down=-0.1)
     expected = pytest.approx(middle(card)[0].numpy(), abs=1e-4)
@@ -91,7 +94,7 @@ def test_turned_back_by_quarters_is_numpys_rot90(suit, quarters):
     assert back.numpy() == pytest.approx(np.rot90(card[0], -quarters) * inside, abs=1e-5)
 
 
-@given(suits, st.floats(-180, 180))
+@given(suits, floats(-180, 180))
 def test_a_card_turned_back_by_its_angle_stands_upright(suit, angle):
     back = turned(picture(suit, angle), torch.tensor([np.radians(angle)]).float()).reshape(24, 24)
     assert (back - picture(suit)[0]).abs().mean() < 0.03
