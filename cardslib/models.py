@@ -22,6 +22,7 @@ from cardslib.views import middle, orientations, pixels
 
 __all__ = ["VAE", "Pose"]
 CHUNK = 1024       # images that go through a network at a time when nothing is learnt: bounds the memory
+FEW = 64           # the same if a network is asked at every pixel
 ALIKE = 0.017      # radians (1°), or as a share: the width of the prior "similar images lie alike"
 
 
@@ -69,6 +70,7 @@ class VAE(nn.Module):
             self.encoder = kind(self.shape, sum(self._numbers.values()), self.hidden, self.classes, **more)
             self.decoder = make_decoder(self.kind, self.shape, self.content, self.hidden, self.classes, pose)
         self.steps, self.learning_rate = (650, 1e-2) if sides > 1 else (1000, 6e-3)   # of a training, by default
+        self.chunk = FEW if self.kind in ("spatial", "skip") else CHUNK
         self.register_buffer("prepared", torch.tensor(False))
         self.register_buffer("sides", orientations(sides), persistent=False)
         self.register_buffer("pixels", pixels(*self.shape).reshape(-1, 2), persistent=False)   # (h·w, 2)
@@ -216,8 +218,8 @@ class VAE(nn.Module):
         labels (n,), for a conditional model: needed with content alone; with `Latents` they replace the encoded ones.
         """
         latents = self._check_latents(latents, labels)
-        parts = [latents[start:start + CHUNK].map(lambda values: torch.from_numpy(values).to(self.device))
-                 for start in range(0, len(latents), CHUNK)]
+        parts = [latents[start:start + self.chunk].map(lambda values: torch.from_numpy(values).to(self.device))
+                 for start in range(0, len(latents), self.chunk)]
         return np.concatenate([torch.sigmoid(self.logits(part)).cpu().numpy() for part in parts])
 
     @torch.no_grad()
@@ -261,8 +263,8 @@ class VAE(nn.Module):
     def _in_chunks(self, function, kind, images, labels):
         """`function` of all images, a chunk at a time, its dataclass of tensors joined to a `kind` of NumPy arrays."""
         parts = []
-        for start in range(0, len(images), CHUNK):
-            chosen = slice(start, start + CHUNK)
+        for start in range(0, len(images), self.chunk):
+            chosen = slice(start, start + self.chunk)
             label = None if labels is None else torch.from_numpy(labels[chosen]).to(self.device)
             parts.append(vars(function(torch.from_numpy(images[chosen]).to(self.device), label)))
         return kind(**{name: torch.cat([part[name] for part in parts]).cpu().numpy()
