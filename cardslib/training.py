@@ -90,7 +90,7 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
     history, start = History(), time.perf_counter()
     torch.set_flush_denormal(True)   # numbers below 10⁻³⁸, of which a trained network has many, are slow: take them for zero
     try:
-        guide = model.prepare(images, alignment)
+        guide = model.prepare(images, labels, alignment)
         for epoch in range(epochs + 1):
             if epoch:
                 sums = {}

@@ -10,8 +10,8 @@ import pytest
 import cardslib
 
 PACKAGE = Path(cardslib.__file__).parent
-ORDER = ["checks", "geometry", "outlines", "cards", "digits", "views", "alignment", "latents", "poses", "networks", "files",
-         "models", "training", "metrics", "figures", "live", "explore"]
+ORDER = ["checks", "geometry", "outlines", "cards", "digits", "views", "neighbours", "alignment",
+         "grouping", "latents", "poses", "networks", "files", "bound", "models", "training", "metrics", "figures", "live", "explore"]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 
