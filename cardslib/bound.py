@@ -1,7 +1,7 @@
 """The evidence lower bound of a VAE, term by term, and what guides a model to its best one while it learns.
 
-The bound of a model with groups is an exact sum over them: every group draws the image, and the share of each, q(group | image),
-weights what it reaches.  No relaxation, no noise (Kingma et al., Semi-supervised learning with deep generative models, 2014).
+The bound of a model with groups is an exact sum over them: every group draws the image, and the share of each,
+q(group | image), weights what it reaches.  No relaxation, no noise (Kingma et al., Semi-supervised learning with deep generative models, 2014).
 """
 from dataclasses import dataclass, replace
 from math import log
@@ -80,8 +80,9 @@ def bound(model, images, label=None, generator=None, guide=None):
     if guide == "all" and score is not None:
         count = len(model.sides)
         every = sides.map(lambda values: values.flatten(0, 1))                    # (n, sides, …) → (n·sides, …)
+        images = images.repeat_interleave(count, 0)
         known = None if known is None else known.repeat_interleave(count, 0)
-        elbo, _ = _terms(model, images.repeat_interleave(count, 0), every, generator, asked, known, score.softmax(2).flatten(0, 1))
+        elbo, _ = _terms(model, images, every, generator, asked, known, share=score.softmax(2).flatten(0, 1))
         weight = score.logsumexp(2).softmax(1)                                    # (n, sides)
         return elbo.map(lambda term: (term.unflatten(0, (-1, count)) * weight).sum(1))
     latents = model.chosen(sides, score, known)

@@ -112,7 +112,7 @@ class VAE(nn.Module):
         return Latents(said["content"], content_sd, label=label, **pose), said.get("score")
 
     def chosen(self, sides, score, known=None):
-        """`Latents` (n, …) of the likeliest side, and the share of each group, of all `candidates`; known (n,) as for `bound`."""
+        """Of all `candidates`: `Latents` (n, …) of the likeliest side, and the groups' shares; known (n,) as for `bound`."""
         if score is None:
             return sides.map(lambda values: values[:, 0])
         row, which = torch.arange(len(score), device=score.device), score.amax(2).argmax(1)

@@ -151,7 +151,7 @@ def _squared_norm(rings):
 
 
 def _register(one, other, turn, rounds=2):
-    """Matrices M (pairs, 2, 2) that carry pictures onto others, other(M p) ≈ one(p), found from a turn on; what is left over."""
+    """Matrices M (pairs, 2, 2) that carry pictures onto others, other(M p) ≈ one(p), from a turn on; and what is left over."""
     side = one.shape[-1]
     grid = pixels(side, side).reshape(-1, 2)                                           # (side², 2)
     matrices, distances = [], []

@@ -1,8 +1,8 @@
 """The neural networks inside the models: layers and where they read, no latent variables.
 
 What is given beside an image (a label as one-hot numbers, conditions, a group) comes as (n, given) numbers, or None.
-A decoder turns content, what is given, and points (n, p, 2) of the canonical picture, in half widths, into logits there, (n, p).
-(The dense one knows no points: it draws the image itself.)
+A decoder turns content, what is given, and points (n, p, 2) of the canonical picture, in half widths, into logits there,
+(n, p).  (The dense one knows no points: it draws the image itself.)
 """
 from math import ceil, hypot
 

@@ -11,7 +11,8 @@ import cardslib
 
 PACKAGE = Path(cardslib.__file__).parent
 ORDER = ["checks", "geometry", "outlines", "cards", "digits", "views", "neighbours", "alignment",
-         "grouping", "latents", "poses", "networks", "files", "bound", "models", "training", "metrics", "figures", "live", "explore"]
+         "grouping", "latents", "poses", "networks",
+         "files", "bound", "models", "training", "metrics", "drawing", "figures", "live", "explore"]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 
@@ -52,7 +53,7 @@ def test_imports_run_one_way(module):
     assert own <= set(ORDER[:ORDER.index(module)])
 
 
-@pytest.mark.parametrize("module", ["checks", "geometry", "outlines", "cards", "digits", "metrics", "figures"])
+@pytest.mark.parametrize("module", ["checks", "geometry", "outlines", "cards", "digits", "metrics", "drawing", "figures"])
 def test_images_scores_and_figures_know_no_model(module):
     assert not {name.split(".")[0] for name in imported(module)} & {"torch", "safetensors"}
     assert not imported(module) & {"cardslib.models", "cardslib.training", "cardslib.networks"}

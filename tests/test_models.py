@@ -381,7 +381,8 @@ def test_a_header_that_promises_other_shapes_is_refused(path, refused, changes):
 
 @pytest.mark.parametrize("changes", [dict(shape=(100_000, 100_000), hidden=10**9), dict(content=0), dict(hidden=-1),
                                      dict(hidden="128"), dict(shape=None), dict(shape=7), dict(decoder="evil"), dict(evil=1),
-                                     dict(pose=7), dict(groups=-1), dict(groups=2, classes=2), dict(pose=dict(rotation=True)), dict(pose=dict(evil=1)),
+                                     dict(pose=7), dict(groups=-1), dict(groups=2, classes=2),
+                                     dict(pose=dict(rotation=True)), dict(pose=dict(evil=1)),
                                      dict(pose=dict(rotation=0.1), decoder="dense"), dict(pose=dict(shift=-1), decoder="warp")])
 def test_a_tampered_header_is_refused(path, refused, changes):
     rewrite(path, **changes)

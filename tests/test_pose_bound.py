@@ -8,9 +8,9 @@ import torch
 from scipy.special import logsumexp
 
 from cardslib.alignment import Alignment
+from cardslib.bound import ALIKE, Guide
 from cardslib.cards import render
 from cardslib.latents import Latents
-from cardslib.bound import ALIKE, Guide
 from cardslib.models import VAE, Pose
 
 SIZE = 20

@@ -130,7 +130,8 @@ def test_a_second_training_goes_on_with_the_same_angles(learnt, turned, monkeypa
 
 @pytest.mark.parametrize("pose, asked", [
     (Pose(rotation=True), [(True, False, False)]), (Pose(rotation=0.5, shear=True), [(True, False, True)]),
-    (Pose(rotation=True, shift=0.1, shear=True), [(True, True, True)]), (Pose(rotation=0.1), []), (Pose(shift=0.2), []), (None, [])])
+    (Pose(rotation=True, shift=0.1, shear=True), [(True, True, True)]), (Pose(rotation=0.1), []), (Pose(shift=0.2), []),
+    (None, [])])
 def test_images_are_aligned_once_and_only_for_a_model_that_looks_all_round(turned, monkeypatch, pose, asked):
     calls, neighbours, along = [], bound.neighbours, bound.along
 
