@@ -1,7 +1,8 @@
 """The evidence lower bound of a VAE, term by term, and what guides a model to its best one while it learns.
 
 The bound of a model with groups is an exact sum over them: every group draws the image, and the share of each,
-q(group | image), weights what it reaches.  No relaxation, no noise (Kingma et al., Semi-supervised learning with deep generative models, 2014).
+q(group | image), weights what it reaches.  No relaxation, no noise (Kingma et al., Semi-supervised learning with deep
+generative models, 2014).
 """
 from dataclasses import dataclass, replace
 from math import log

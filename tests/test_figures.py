@@ -43,7 +43,7 @@ MADE = dict(
     latent_representation=lambda: latent_representation(GRID),
     latent_distribution=lambda: latent_distribution(CONTENT, CARDS.suit, SUITS),
     representations=lambda: representations({f"digit {i}": GRID for i in range(7)}, "seven grids in two rows"),
-    distributions=lambda: distributions({"before": CONTENT, "after": CONTENT / 2}, "two clouds", CARDS.suit, SUITS),
+    distributions=lambda: distributions({"before": CONTENT, "after": CONTENT / 2}, "two clouds of latents", CARDS.suit, SUITS),
     cards_study=lambda: cards_study(CARDS, CONTENT, GRID, "Cards 4"),
     encoded_against_true=lambda: encoded_against_true(
         {"angle (°)": (CARDS.angle + 1, CARDS.angle), "shear (°)": (-CARDS.shear, CARDS.shear)}, CARDS.suit, SUITS,
@@ -341,7 +341,7 @@ def test_grids_side_by_side_are_each_what_was_given_and_one_has_the_axes(drawn):
 def test_distributions_side_by_side_show_each_its_own_latents():
     left, right = distributions({"before": CONTENT, "after": 3 * CONTENT}, "two clouds", CARDS.suit, SUITS).axes
     for axes, scale in ((left, 1), (right, 3)):
-        points = np.concatenate([part.get_offsets() for part in axes.collections])
+        points = np.concatenate([np.asarray(part.get_offsets()) for part in axes.collections])
         assert np.sort(points[:, 0]) == pytest.approx(np.sort(scale * CONTENT[:, 0]))
     assert not left.get_legend() and right.get_legend()
 
