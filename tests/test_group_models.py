@@ -445,6 +445,16 @@ def test_a_label_is_drawn_whatever_guides(images, pose, guide):
     assert guide == "guide" or (np.abs(elbo.reconstruction - other.reconstruction) > 0.01).all()
 
 
+@pytest.mark.parametrize("guide", ["all", "best"])
+@poses
+def test_of_some_labels_each_is_drawn_and_the_other_images_are_left_as_they_are(images, pose, guide):
+    model, some = without_noise(new(pose)), np.where(np.arange(12) % 3, -1, 2)
+    mixed = bound(model, images, guide, some)
+    for labels, chosen in ((np.full(12, 2), some >= 0), (None, some < 0)):
+        for name, values in bound(model, images, guide, labels).terms.items():
+            assert getattr(mixed, name)[chosen] == pytest.approx(values[chosen], rel=1e-4, abs=1e-4), name
+
+
 def test_the_guides_of_groups_are_no_part_of_the_bound(model, images):
     with_guide = bound(model, images, some_guide(model, images))
     assert with_guide.guides.keys() == {"neighbours", "side"}
