@@ -55,9 +55,10 @@ def _affinity(edges):
 
 
 def _cut(affinity, groups):
-    """`groups` regions of a graph by its normalised cuts, (nodes,)."""
-    if groups == 1:
-        return np.zeros(affinity.shape[0], np.int64)
+    """`groups` regions of a graph by its normalised cuts, (nodes,); of no more nodes than groups each is a region."""
+    nodes = affinity.shape[0]
+    if groups == 1 or nodes <= groups:
+        return np.arange(nodes) * (groups > 1)
     return SpectralClustering(groups, affinity="precomputed", random_state=0).fit_predict(affinity).astype(np.int64)
 
 
