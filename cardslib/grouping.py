@@ -20,15 +20,16 @@ FAINT = 1e-6   # the affinity of parts of the graph that no chain joins
 def group(graph, groups, labels=None):
     """The group of each image of a `Graph`, (n,) int64 within 0 … groups - 1.
 
-    labels  (n,) int64, `UNKNOWN` where none is known.  Groups then have the labels' numbers; if there is a label of every
-            group they spread along the graph, otherwise they name the groups that were found without them
+    labels  (n,) int64, `UNKNOWN` where none is known.  Groups then have the labels' numbers.  If the groups that are found
+            without labels agree with every one, the labels name them; if not, and there is a label of each group, the labels
+            spread along the graph
     """
     affinity, nodes = _affinity(graph.edges), len(graph.edges.second)
     known = np.full(nodes, UNKNOWN) if labels is None else labels[graph.order][:nodes]
-    if len(np.unique(known[known != UNKNOWN])) == groups:
+    found = _named(_cut(affinity, groups), known, groups)
+    disagree = (found != known) & (known != UNKNOWN)
+    if disagree.any() and len(np.unique(known[known != UNKNOWN])) == groups:
         found = _spread(affinity, known, groups)
-    else:
-        found = _named(_cut(affinity, groups), known, groups)
     if graph.joins:
         votes = np.eye(groups)[found[graph.joins.second]].sum(1)                  # (others, joins, groups) → (others, groups)
         found = np.concatenate([found, votes.argmax(1)])
