@@ -10,6 +10,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from cardslib.checks import check_count, check_number
+from cardslib.crystals import PHASES, ferroelectric, nio_lsmo, single_crystal
 from cardslib.micrographs import Micrograph, grey
 
 REACH = 4          # standard deviations of a column beyond which its light is nothing (exp(-8) of its peak)
@@ -48,6 +49,28 @@ def scan(crystal, pixel_size=0.15, counts=20.0, width=0.4, background=0.5, thick
     inside = ((truth.position > -0.5) & (truth.position < (columns - 0.5, rows - 0.5))).all(1)
     name = f"simulated {' and '.join(crystal.phase_names)}, {counts:g} counts a pixel"
     return Micrograph(grey(image)[None], float(pixel_size), name, truth[inside])
+
+
+def practice(count=40, size=48.0, seed=0):
+    """`count` simulated micrographs of many kinds to learn from: phases, angles, doses, pixel sizes and errors at random.
+
+    size  Å along an edge of each.  A few columns in a hundred are missing, so that a network learns columns and not lattices.
+    """
+    rng = np.random.default_rng(check_count("seed", seed, 0))
+    micrographs = []
+    for _ in range(check_count("count", count)):
+        kind, own = rng.choice(["NiO-LSMO", "ferroelectric", *PHASES]), dict(size=size, seed=int(rng.integers(2**31)))
+        if kind == "NiO-LSMO":
+            crystal = nio_lsmo(pillars=1, **own)
+        elif kind == "ferroelectric":
+            crystal = ferroelectric(exponent=rng.uniform(1.5, 1.8), **own)
+        else:
+            crystal = single_crystal(kind, angle=rng.uniform(0, 90), strain=0.03, disorder=0.06, **own)
+        crystal = crystal[rng.random(len(crystal)) > 0.03]
+        micrographs.append(scan(crystal, rng.uniform(0.07, 0.18), 60 ** rng.uniform(0.3, 1), rng.uniform(0.35, 0.5),
+                                rng.uniform(0.2, 0.8), rng.uniform(0, 0.4), rng.uniform(0, 0.4), rng.uniform(0, 0.01),
+                                int(rng.integers(2**31))))
+    return micrographs
 
 
 def _light(columns, shape, width, lines):
