@@ -160,10 +160,11 @@ def find_columns(image, how="blobs", scale=None):
     highest = heat == maximum_filter(heat, 2 * max(1, round(look)) + 1)
     rows, columns = np.nonzero(highest & (heat > (NOT_A_COLUMN if noise is None else noise * _sure(heat[highest] / noise))))
     strength = heat[rows, columns]
-    strong = strength > FAINTEST * np.quantile(strength, 0.95) if len(strength) else slice(None)
+    strong = strength > FAINTEST * np.quantile(strength, 0.95) if len(strength) else np.zeros(0, bool)
     position = np.stack([columns, rows], 1)[strong].astype(float)
     position, amplitude, widths = refine(image, position, scale.width)
-    return Columns(position, amplitude, widths, strength[strong].astype(float), scale)
+    found = Columns(position, amplitude, widths, strength[strong].astype(float), scale)
+    return found[_inside(position, image.shape, -0.5)]                                 # a half column's middle may lie outside
 
 
 def _sure(maxima):
