@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from cardslib.checks import check_count, check_number
 from cardslib.geometry import rotation as turn
-from cardslib.lattices import Crystal, Phase, cut_to_field, grow, joined, waves
+from cardslib.lattices import Crystal, Phase, cut_to_field, gradient, grow, joined, waves
 
 __all__ = ["PHASES", "Crystal", "ferroelectric", "nio_lsmo", "single_crystal"]
 
@@ -35,7 +35,7 @@ PHASES = {phase.name: phase for phase in (
 )}
 
 
-def single_crystal(phase="LSMO", size=154.0, tilt=2.0, strain=0.015, angle=0.0, disorder=0.03, exponent=1.6, seed=0):
+def single_crystal(phase="LSMO", size=154.0, tilt=2.0, strain=0.015, angle=0.0, disorder=0.02, exponent=1.6, seed=0):
     """One phase with a smooth field of strain and rotation, and nothing else.
 
     phase     one of `PHASES`
@@ -76,19 +76,21 @@ def ferroelectric(size=154.0, polar=0.28, domains=3, tilt=0.3, strain=0.003, dis
     return cut_to_field(_disordered(crystal, disorder, rng, "Fe-O"))
 
 
-def nio_lsmo(size=154.0, pillars=2, misorientation=3.0, tilt=1.5, strain=0.005, mixing=1.5, disorder=0.03, exponent=1.6,
-             seed=0):
+def nio_lsmo(size=154.0, pillars=2, misorientation=3.0, tilt=2.5, strain=0.005, mixing=1.5, polar=0.15, disorder=0.02,
+             exponent=1.6, seed=0):
     """NiO pillars (1 to 4) in La₀.₇Sr₀.₃MnO₃, cube on cube, a misfit of 7.8 %: 13 cells of NiO on 14 of LSMO.
 
-    Both lattices bend smoothly, and each pillar is turned as a whole by up to ±`misorientation` degrees.  Interfaces are
-    faceted along {100} and {110}, step by whole cells, and are mixed through the depth of the specimen with a standard
-    deviation of `mixing` Å.  Between misfit dislocations, which come every 5.4 nm, the lattices pull each other into register.
-    Other arguments: `single_crystal`.
+    Both lattices bend smoothly, and the pillars are turned as a whole by up to `misorientation` degrees (0 … 10), to the left
+    and to the right in turn.  Interfaces are faceted along {100} and {110}, step by whole cells, and are mixed through the
+    depth of the specimen with a standard deviation of `mixing` Å.  Between misfit dislocations, which come every 5.4 nm, the
+    lattices pull each other into register.  Next to an interface Mn columns are displaced away from it by `polar` Å, which
+    falls off over three cells (compare Koohfar et al., Phys. Rev. B 96, 2017, 024108).  Other arguments: `single_crystal`.
     """
     rng, size = _checked(size, tilt, strain, disorder, exponent, seed)
     check_number("pillars", check_count("pillars", pillars), 1, 4)
     check_number("misorientation", misorientation, 0, 10, "degrees")
     check_number("mixing", mixing, 0.01, 20, "Å")
+    check_number("polar", polar, 0, 0.5, "Å")
     lsmo, nio = PHASES["LSMO"], PHASES["NiO"]
     smooth, outlines = waves(size, np.radians(tilt), strain, rng), _outlines(pillars, size, rng)
 
@@ -105,14 +107,16 @@ def nio_lsmo(size=154.0, pillars=2, misorientation=3.0, tilt=1.5, strain=0.005, 
     matrix = grow(lsmo, size, lambda points: smooth(relaxed(points, 0.2)), exponent, lambda points: depth(points) <= 0)
     parts = [matrix]
     for number, outline in enumerate(outlines):
-        turned = _turned(misorientation * rng.uniform(0.4, 1) * rng.choice([-1, 1]), outline.centre)
+        turned = _turned(misorientation * rng.uniform(0.6, 1) * (-1) ** number, outline.centre)
         pillar = grow(nio, size, lambda points, turned=turned: smooth(relaxed(turned(points), -0.4)), exponent,
                       lambda points, outline=outline: outline.depth(points) > -CLOSEST)   # overlaps go below
         parts.append(replace(pillar, domain=np.full(len(pillar), number)))
     crystal = joined(parts)
-    inward = np.where(crystal.phase == 1, 1, -1)
-    crystal = replace(crystal, boundary=np.abs(depth(crystal.position)),
-                      brightness=_mixed(crystal, inward * depth(crystal.position) / mixing, exponent))
+    deep, inward = depth(crystal.position), np.where(crystal.phase == 1, 1, -1)
+    outward = -gradient(lambda points: np.stack([depth(points)] * 2, 1), crystal.position)[:, 0]
+    displacement = polar * (np.exp(-np.abs(deep) / (3 * lsmo.cell[0][0])) * (crystal.species == 1))[:, None] * outward
+    crystal = replace(crystal, position=crystal.position + displacement, displacement=displacement, boundary=np.abs(deep),
+                      brightness=_mixed(crystal, inward * deep / mixing, exponent))
     return cut_to_field(_disordered(_without_overlaps(crystal), disorder, rng))
 
 
