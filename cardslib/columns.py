@@ -75,7 +75,8 @@ def measure_scale(image):
     profile = _profile(correlation, middle, min(middle))
     top = profile[1] + (profile[1] - profile[2]) / 3                                   # a parabola through r = 1 and 2, at 0
     lowest = _first_minimum(profile)
-    if not top > 0 or lowest < 2 or top < 4 * np.std(profile[len(profile) // 2:]):
+    chance = np.sqrt((np.sum(correlation**2) - profile[0] ** 2) / correlation.size)   # of white noise alone, at one shift
+    if lowest < 2 or not top > 2 * chance:                                             # `top` is a mean over eight of them
         raise ValueError("image must show columns of atoms; got one with nothing in it that is wider than a pixel: "
                          "is it one noisy frame of many, to be averaged, or no image of a lattice?")
     smooth = gaussian_filter(correlation, max(1.0, lowest / 8))
@@ -140,6 +141,8 @@ def _noise(image):
 def find_columns(image, how="blobs", scale=None):
     """All `Columns` of an image (h, w) in [0, 1], refined to a fraction of a pixel, from top to bottom.
 
+    Columns that the edge cuts in half, about a width from it or less, are left out.
+
     how    "maxima": where the image, smoothed, is brighter than all around;  "blobs": where it looks most like a spot of the
            columns' width (Laplacian of a Gaussian; Lindeberg 1998);  or a trained `column_network.ColumnNetwork`
     scale  of the image; by default it is measured
@@ -158,6 +161,7 @@ def find_columns(image, how="blobs", scale=None):
     else:
         raise ValueError(f"how must be 'maxima', 'blobs' or a trained ColumnNetwork; got {how!r}")
     highest = heat == maximum_filter(heat, 2 * max(1, round(look)) + 1)
+    highest[[0, -1]] = highest[:, [0, -1]] = False                                     # an edge makes maxima of its own
     rows, columns = np.nonzero(highest & (heat > (NOT_A_COLUMN if noise is None else noise * _sure(heat[highest] / noise))))
     strength = heat[rows, columns]
     strong = strength > FAINTEST * np.quantile(strength, 0.95) if len(strength) else np.zeros(0, bool)
@@ -195,7 +199,8 @@ def _fitted(image, start, width):
     x, y = np.broadcast_arrays(x.swapaxes(1, 2), y)                                    # (n, window, window)
     inside = (x >= 0) & (x < image.shape[1]) & (y >= 0) & (y < image.shape[0])
     pixels = image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)]
-    weight = inside * np.exp(-((x - start[:, 0, None, None]) ** 2 + (y - start[:, 1, None, None]) ** 2) / (2 * (1.2 * width) ** 2))
+    squares = (x - start[:, 0, None, None]) ** 2 + (y - start[:, 1, None, None]) ** 2
+    weight = inside * np.exp(-squares / (2 * (1.2 * width) ** 2))
     ground = np.quantile(pixels, 0.2, (1, 2))
     centre, log_width = start.copy(), np.full(len(start), np.log(width))
     amplitude = np.maximum(pixels.max((1, 2)) - ground, 1e-6)

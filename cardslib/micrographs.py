@@ -117,8 +117,8 @@ def _check_size(shape, path):
     """Before any memory is taken for it."""
     pixels = int(np.prod([int(length) for length in shape], dtype=object))
     if pixels > MOST:
-        raise ValueError(f"{path} holds {pixels:,} pixels, {tuple(map(int, shape))}; at most {MOST:,} are opened: crop or bin it, "
-                         f"or take fewer frames")
+        raise ValueError(f"{path} holds {pixels:,} pixels, {tuple(map(int, shape))}; at most {MOST:,} are opened: crop or bin "
+                         f"it, or take fewer frames")
 
 
 # ---------------------------------------------------------------------- one reader a kind of file
@@ -156,7 +156,7 @@ def _pixels(picture, path):
     channels = np.asarray(picture.convert("RGB"))
     if (channels == channels[..., :1]).all():
         return channels[..., 0]
-    raise ValueError(f"{path} must be grey; got a colour picture (mode {picture.mode}): save one of its channels, or their mean")
+    raise ValueError(f"{path} must be grey; got a colour picture (mode {picture.mode}): save one channel, or the mean")
 
 
 def _pixel_size_of_tif(picture):
@@ -259,8 +259,8 @@ def _read_microscope(path, reader, dataset):
     except Exception as problem:   # a reader of foreign files raises whatever its bytes lead it to
         if isinstance(problem, ValueError) and str(path) in str(problem):
             raise
-        raise ValueError(f"{path} is not a whole {path.suffix} file ({type(problem).__name__}: {problem}): it may be truncated; "
-                         f"copy it again") from problem
+        raise ValueError(f"{path} is not a whole {path.suffix} file ({type(problem).__name__}: {problem}): it may be "
+                         f"truncated; copy it again") from problem
     along = [_in_angstrom(axis.get("scale", 0), axis.get("units")) for axis in signal["axes"] if not axis.get("navigate")]
     square = None not in along and np.isclose(*along, rtol=0.01)
     return values, along[1] if square else None

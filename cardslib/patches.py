@@ -62,21 +62,21 @@ class Patches:
 def column_patches(micrograph, position, size, frame=0, border="leave out"):
     """`Patches` about columns at position (n, 2), x and y in pixels, of one frame of a `Micrograph`.
 
-    size    pixels along an edge; the middle pixel (the one right below the middle, if size is even) is the nearest to the column
+    size    pixels along an edge; of the patches on whole pixels, that one is cut whose middle is nearest to the column
     border  "leave out" columns whose patch would reach over the edge of the image (`Patches.index` says which are left);
             "mirror" the image there, so that every column has its patch
     """
     position = np.asarray(position, float)
     if position.ndim != 2 or position.shape[1] != 2 or not np.isfinite(position).all():
         raise ValueError(f"position must be (n, 2) finite numbers, x and y in pixels; got {position.shape}")
-    image, size = _frame(micrograph, frame, size), check_count("size", size, 2)
+    image = _frame(micrograph, frame, size)
     if border not in BORDERS:
         raise ValueError(f"border must be one of {', '.join(map(repr, BORDERS))}; got {border!r}")
     height, width = image.shape
     outside = (position < -0.5).any(1) | (position > np.array([width, height]) - 0.5).any(1)
     if outside.any():
-        raise ValueError(f"position must lie in the image of {width}×{height} pixels; {outside.sum()} of {len(position)} do not, "
-                         f"the first at {position[outside][0].round(1).tolist()}: x comes first, then y")
+        raise ValueError(f"position must lie in the image of {width}×{height} pixels; {outside.sum()} of {len(position)} do "
+                         f"not, the first at {position[outside][0].round(1).tolist()}: x comes first, then y")
     corner = np.round(position - (size - 1) / 2).astype(np.int64)
     inside = (corner >= 0).all(1) & (corner + size <= [width, height]).all(1)
     index = np.flatnonzero(inside) if border == "leave out" else np.arange(len(position))
@@ -91,9 +91,10 @@ def grid_patches(micrograph, size, step, frame=0):
 
     The grid is centred: what does not fit is left over equally on opposite sides.  A patch's position is its middle.
     """
-    image, size, step = _frame(micrograph, frame, size), check_count("size", size, 2), check_count("step", step)
+    image, step = _frame(micrograph, frame, size), check_count("step", step)
     room = np.array(image.shape[::-1]) - size
     x, y = (first % step // 2 + np.arange(0, first - first % step + 1, step) for first in room)
+    _check_memory(len(x) * len(y), size)
     corner = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.int64)            # row by row
     return _cut(micrograph, image, corner + (size - 1) / 2, corner, size, frame, np.arange(len(corner)), "leave out")
 

@@ -10,8 +10,9 @@ import pytest
 import cardslib
 
 PACKAGE = Path(cardslib.__file__).parent
-ORDER = ["checks", "geometry", "outlines", "cards", "digits", "views", "alignment", "latents", "poses", "networks", "files",
-         "models", "training", "metrics", "figures", "live", "explore"]
+ORDER = ["checks", "geometry", "outlines", "cards", "digits", "lattices", "crystals", "micrographs", "microscope",
+         "views", "alignment", "latents", "poses", "networks", "files", "models", "training",
+         "columns", "column_network", "patches", "metrics", "figures", "live", "explore"]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 
@@ -52,7 +53,8 @@ def test_imports_run_one_way(module):
     assert own <= set(ORDER[:ORDER.index(module)])
 
 
-@pytest.mark.parametrize("module", ["checks", "geometry", "outlines", "cards", "digits", "metrics", "figures"])
+@pytest.mark.parametrize("module", ["checks", "geometry", "outlines", "cards", "digits", "lattices", "crystals", "micrographs",
+                                    "microscope", "columns", "patches", "metrics", "figures"])
 def test_images_scores_and_figures_know_no_model(module):
     assert not {name.split(".")[0] for name in imported(module)} & {"torch", "safetensors"}
     assert not imported(module) & {"cardslib.models", "cardslib.training", "cardslib.networks"}
@@ -61,7 +63,7 @@ def test_images_scores_and_figures_know_no_model(module):
 @pytest.mark.parametrize("module", ORDER[ORDER.index("views"):ORDER.index("metrics") + 1])
 def test_models_training_and_scores_know_no_plot_and_no_data_set(module):
     assert not {name.split(".")[0] for name in imported(module)} & {"matplotlib", "ipywidgets", "anywidget", "PIL", "pooch"}
-    assert not imported(module) & {"cardslib.cards", "cardslib.digits"}
+    assert not imported(module) & {f"cardslib.{name}" for name in ("cards", "digits", "crystals", "microscope")}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -105,7 +107,8 @@ def test_importing_the_package_imports_nothing_heavy():
 
 
 def test_looking_at_cards_does_not_import_torch():
-    program = "import sys; from cardslib import cards, digits, figures, metrics; sys.exit('torch' in sys.modules)"
+    program = ("import sys; from cardslib import cards, columns, digits, figures, metrics, microscope, patches; "
+               "sys.exit('torch' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
