@@ -60,7 +60,7 @@ class ColumnNetwork(nn.Module):
         return F.interpolate(heat, np.shape(image), mode="bicubic")[0, 0].numpy()
 
 
-def fit_columns(network, micrographs, steps=250, seed=0, callback=None):
+def fit_columns(network, micrographs, steps=180, seed=0, callback=None):
     """Train a `ColumnNetwork` on simulated `Micrograph`s, whose truth says where the columns are.  Returns the losses.
 
     Each step takes 16 pieces of 64×64 pixels from anywhere in the images, mirrored and turned by quarters at random.

@@ -17,7 +17,7 @@ SURE = 4.0          # standard deviations of the noise above which a maximum is 
 HARDLY = 2.5        # the same in a very noisy image
 WIDER = 1.3         # widths of a column: the scale at which blobs are looked for, where noise hurts least
 FAINTEST = 0.07     # of the strongest columns' strength: what is weaker is a ripple between columns
-NOT_A_COLUMN = 0.5  # of a network's probability
+NOT_A_COLUMN = 0.4  # of a network's probability
 STEPS = 8           # of the refinement; four are enough for nearly all columns
 
 

@@ -76,7 +76,7 @@ def ferroelectric(size=154.0, polar=0.28, domains=3, tilt=0.3, strain=0.003, dis
     return cut_to_field(_disordered(crystal, disorder, rng, "Fe-O"))
 
 
-def nio_lsmo(size=154.0, pillars=2, misorientation=3.0, tilt=2.5, strain=0.005, mixing=1.5, polar=0.15, disorder=0.02,
+def nio_lsmo(size=154.0, pillars=2, misorientation=3.0, tilt=3.0, strain=0.005, mixing=1.5, polar=0.15, disorder=0.02,
              exponent=1.6, seed=0):
     """NiO pillars (1 to 4) in La₀.₇Sr₀.₃MnO₃, cube on cube, a misfit of 7.8 %: 13 cells of NiO on 14 of LSMO.
 

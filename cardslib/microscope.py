@@ -67,7 +67,7 @@ def practice(count=40, size=48.0, seed=0):
         else:
             crystal = single_crystal(kind, angle=rng.uniform(0, 90), strain=0.03, disorder=0.06, **own)
         crystal = crystal[rng.random(len(crystal)) > 0.03]
-        micrographs.append(scan(crystal, rng.uniform(0.07, 0.18), 60 ** rng.uniform(0.3, 1), rng.uniform(0.35, 0.5),
+        micrographs.append(scan(crystal, rng.uniform(0.07, 0.18), 60 ** rng.uniform(0, 1), rng.uniform(0.35, 0.5),
                                 rng.uniform(0.2, 0.8), rng.uniform(0, 0.4), rng.uniform(0, 0.4), rng.uniform(0, 0.01),
                                 int(rng.integers(2**31))))
     return micrographs

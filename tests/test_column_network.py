@@ -30,7 +30,7 @@ def test_it_learns(trained):
 
 
 def test_the_default_training_takes_less_than_a_minute(trained):
-    assert 250 * trained[2] < 60
+    assert 180 * trained[2] < 60
 
 
 @pytest.mark.parametrize("counts, least", [(20, 0.99), (5, 0.97)])

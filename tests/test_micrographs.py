@@ -185,7 +185,8 @@ def test_a_truncated_file_is_refused(tmp_path, kind, share):
 
 
 @pytest.mark.parametrize("content", [b"<html>please log in</html>" * 40, bytes(range(256)) * 40,
-                                     b"\x89PNG\r\n\x1a\n" + bytes(500), b"II*\x00" + bytes(500), b"PK\x03\x04" + bytes(500), b"\x93NUMPY\x01\x00" + bytes(500)])
+                                     b"\x89PNG\r\n\x1a\n" + bytes(500), b"II*\x00" + bytes(500),
+                                     b"PK\x03\x04" + bytes(500), b"\x93NUMPY\x01\x00" + bytes(500)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_that_is_something_else_is_refused(tmp_path, kind, content):
     path = tmp_path / f"a.{kind}"
