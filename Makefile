@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # Threads that wait soon go to sleep: see cardslib/__init__.py.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: lab test lectures bench bench-rvae lint clean
+.PHONY: lab test lectures bench bench-columns bench-rvae lint clean
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab $(ARGS) lectures
@@ -24,6 +24,10 @@ lectures: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/measure.py $(ARGS)
+
+# Every finder of columns on crystals of many kinds.
+bench-columns: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/columns.py $(ARGS)
 
 # Beside pyroVED, which gets an environment of its own (1 GB; once).
 bench-rvae: $(VENV)/installed

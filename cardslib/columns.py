@@ -90,7 +90,9 @@ def measure_scale(image):
         return Scale(_half_fall(np.r_[top, profile[1:]], lowest), float(2 * lowest), _noise(image))
     high = np.flatnonzero(height > 0.7 * highest)
     around = np.mean([_profile(correlation, (y[peak], x[peak]), lowest + 1) for peak in high], 0)
-    return Scale(_half_fall(around, _first_minimum(around)), float(r[high].min()), _noise(image))
+    near = r < 1.8 * r[height > 0.5 * highest].min()                                   # unlike neighbours first, then the like
+    period = r[near & (height > 0.9 * height[near].max())].min()
+    return Scale(_half_fall(around, _first_minimum(around)), float(period), _noise(image))
 
 
 def _profile(correlation, middle, reach):
@@ -246,9 +248,9 @@ class ColumnScore:
 def score_columns(found, true, shape, margin=0.0):
     """`ColumnScore` of positions found (n, 2) against true ones (m, 2), pixels, in an image of shape (height, width).
 
-    A found and a true column are the same if each is the other's nearest and they are less than half the distance apart that
-    this true column has from its nearest neighbour.  Columns nearer than `margin` pixels to the edge of the image, found or
-    true, count neither for nor against.
+    The found column that is nearest to a true one is the same column if it is less than half as far away as the nearest other
+    true column: so none can stand for two.  Columns nearer than `margin` pixels to the edge of the image, found or true, count
+    neither for nor against.
     """
     found, true = (np.asarray(points, float).reshape(-1, 2) for points in (found, true))
     check_number("margin", margin, 0, unit="pixels")
@@ -258,8 +260,7 @@ def score_columns(found, true, shape, margin=0.0):
         return ColumnScore(0.0, 0.0, 0.0, np.nan, np.empty(0, int), np.empty(0, int))
     spacing = cKDTree(true).query(true, 2)[0][:, 1]
     distance, nearest = cKDTree(found).query(true)
-    back = cKDTree(true).query(found)[1]
-    same = np.flatnonzero((back[nearest] == np.arange(len(true))) & (distance < spacing / 2))
+    same = np.flatnonzero(distance < spacing / 2)
     pairs = nearest[same]
     counted = _inside(true[same], shape, margin) | _inside(found[pairs], shape, margin)
     same, pairs = same[counted], pairs[counted]

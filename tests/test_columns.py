@@ -83,6 +83,14 @@ def test_width_and_period_are_read_off_the_image(pixel_size, width):
     assert scale.period * pixel_size == pytest.approx(3.876, rel=0.04)
 
 
+@pytest.mark.parametrize("make, settings, period", [
+    (nio_lsmo, dict(pixel_size=0.18), 3.9), (ferroelectric, {}, 3.965), (lambda: single_crystal("NiO"), {}, 2.09),
+    (lambda: single_crystal("graphene", 40, angle=11), dict(pixel_size=0.08, width=0.45), 2.46)])
+def test_the_period_is_the_way_to_a_column_of_the_same_kind(make, settings, period):
+    micrograph = scan(make(), **settings)
+    assert measure_scale(micrograph.image).period * micrograph.pixel_size == pytest.approx(period, rel=0.06)
+
+
 def test_the_noise_is_measured():
     clear = 0.2 + 0.5 * spots(mesh(20, (200, 200)), (200, 200))
     noisy = clear + 0.03 * np.random.default_rng(0).standard_normal((200, 200))
@@ -181,6 +189,13 @@ def test_two_found_at_one_column_count_once():
     true = mesh(10)
     result = score_columns(np.concatenate([true, true[:7] + 0.1]), true, (80, 100))
     assert result.recall == 1 and result.precision == pytest.approx(len(true) / (len(true) + 7))
+
+
+@given(st.integers(0, 1000))
+def test_no_column_stands_for_two(seed):
+    rng = np.random.default_rng(seed)
+    result = score_columns(rng.uniform(0, 50, (60, 2)), rng.uniform(0, 50, (40, 2)), (51, 51))
+    assert len(np.unique(result.found)) == len(result.found) and len(np.unique(result.true)) == len(result.true)
 
 
 def test_further_than_half_the_spacing_is_not_the_same_column():
