@@ -35,7 +35,7 @@ PHASES = {phase.name: phase for phase in (
 )}
 
 
-def single_crystal(phase="LSMO", size=154.0, tilt=2.0, strain=0.015, angle=0.0, disorder=0.02, exponent=1.6, seed=0):
+def single_crystal(phase="LSMO", size=154.0, tilt=3.0, strain=0.025, angle=0.0, disorder=0.02, exponent=1.6, seed=0):
     """One phase with a smooth field of strain and rotation, and nothing else.
 
     phase     one of `PHASES`

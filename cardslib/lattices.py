@@ -131,16 +131,16 @@ def waves(size, tilt, strain, rng):
     """A smooth deformation of a field of size (width, height), Å: function of points (n, 2) → (n, 2).
 
     Transverse waves turn the lattice by up to ±tilt (radians) and shear it; longitudinal ones stretch and squeeze it by up
-    to ±strain.  Two waves of each kind, about as long as the field, in random directions and phases.
+    to ±strain.  Three waves of each kind, half to once as long as the field, in directions about 60° apart, so that rotation,
+    dilation and shear vary nearly independently of one another.
     """
     reach, parts = max(size), []
     for amplitude, transverse in ((tilt, True), (strain, False)):
-        start = rng.uniform(0, np.pi)
-        for direction, share in ((start, 0.6), (start + rng.uniform(0.3, 0.7) * np.pi, 0.4)):
+        for direction in rng.uniform(0, np.pi) + np.pi / 3 * (np.arange(3) + rng.uniform(-0.25, 0.25, 3)):
             along = np.array([np.cos(direction), np.sin(direction)])
-            number = 2 * np.pi / (reach * rng.uniform(0.7, 1.3))                      # radians an Å
+            number = 2 * np.pi / (reach * rng.uniform(0.5, 1.1))                      # radians an Å
             towards = np.array([along[1], -along[0]]) if transverse else along
-            parts.append((number * along, share * (1 + transverse) * amplitude / number * towards, rng.uniform(0, 2 * np.pi)))
+            parts.append((number * along, (1 + transverse) * amplitude / 3 / number * towards, rng.uniform(0, 2 * np.pi)))
     return lambda points: points + sum(np.cos(points @ wave + phase)[:, None] * towards for wave, towards, phase in parts)
 
 

@@ -18,7 +18,7 @@ LARGEST = 2**27    # pixels of an image: half a gigabyte
 MEMORY = 0.98      # how much of the scan's error on one line is still there on the next
 
 
-def scan(crystal, pixel_size=0.15, counts=20.0, width=0.4, background=0.5, thickness=0.15, jitter=0.1, drift=0.003, seed=0):
+def scan(crystal, pixel_size=0.15, counts=20.0, width=0.4, background=0.5, thickness=0.2, jitter=0.1, drift=0.003, seed=0):
     """Scan a crystal's field line by line: a `Micrograph` whose truth holds the columns with positions in pixels.
 
     pixel_size  Å (0.03 … 0.5)
