@@ -143,7 +143,8 @@ def _noise(image):
 def find_columns(image, how="blobs", scale=None):
     """All `Columns` of an image (h, w) in [0, 1], refined to a fraction of a pixel, from top to bottom.
 
-    Columns that the edge cuts in half, about a width from it or less, are left out.
+    Columns are bright, as in a dark-field image (of one where they are dark give 1 - image).  Those that the edge cuts in half,
+    about a width from it or less, are left out.
 
     how    "maxima": where the image, smoothed, is brighter than all around;  "blobs": where it looks most like a spot of the
            columns' width (Laplacian of a Gaussian; Lindeberg 1998);  or a trained `column_network.ColumnNetwork`
