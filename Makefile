@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # Threads that wait soon go to sleep: see cardslib/__init__.py.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: lab test lectures bench bench-rvae bench-groups lint clean
+.PHONY: lab test lectures bench bench-columns bench-groups bench-rvae lint clean
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab $(ARGS) lectures
@@ -25,6 +25,10 @@ lectures: $(VENV)/installed
 bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/measure.py $(ARGS)
 
+# Every finder of columns on crystals of many kinds.
+bench-columns: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/columns.py $(ARGS)
+
 # Beside pyroVED, which gets an environment of its own (1 GB; once).
 bench-rvae: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/rvae.py --json rvae.json --figure tests/benchmarks/rvae.png $(ARGS)
@@ -36,7 +40,7 @@ bench-groups: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[lab,test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[files,lab,test]"
 	touch $@
 
 clean:

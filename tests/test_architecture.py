@@ -10,9 +10,9 @@ import pytest
 import cardslib
 
 PACKAGE = Path(cardslib.__file__).parent
-ORDER = ["checks", "geometry", "outlines", "cards", "digits", "views", "neighbours", "alignment",
-         "grouping", "latents", "poses", "networks",
-         "files", "bound", "models", "training", "metrics", "drawing", "figures", "live", "explore"]
+ORDER = ["checks", "geometry", "outlines", "cards", "digits", "lattices", "crystals", "micrographs", "microscope",
+         "views", "neighbours", "alignment", "grouping", "latents", "poses", "networks", "files", "bound", "models", "training",
+         "columns", "column_network", "patches", "metrics", "drawing", "figures", "live", "explore"]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 
@@ -53,7 +53,8 @@ def test_imports_run_one_way(module):
     assert own <= set(ORDER[:ORDER.index(module)])
 
 
-@pytest.mark.parametrize("module", ["checks", "geometry", "outlines", "cards", "digits", "metrics", "drawing", "figures"])
+@pytest.mark.parametrize("module", ["checks", "geometry", "outlines", "cards", "digits", "lattices", "crystals", "micrographs",
+                                    "microscope", "columns", "patches", "metrics", "drawing", "figures"])
 def test_images_scores_and_figures_know_no_model(module):
     assert not {name.split(".")[0] for name in imported(module)} & {"torch", "safetensors"}
     assert not imported(module) & {"cardslib.models", "cardslib.training", "cardslib.networks"}
@@ -62,7 +63,7 @@ def test_images_scores_and_figures_know_no_model(module):
 @pytest.mark.parametrize("module", ORDER[ORDER.index("views"):ORDER.index("metrics") + 1])
 def test_models_training_and_scores_know_no_plot_and_no_data_set(module):
     assert not {name.split(".")[0] for name in imported(module)} & {"matplotlib", "ipywidgets", "anywidget", "PIL", "pooch"}
-    assert not imported(module) & {"cardslib.cards", "cardslib.digits"}
+    assert not imported(module) & {f"cardslib.{name}" for name in ("cards", "digits", "crystals", "microscope")}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -106,7 +107,8 @@ def test_importing_the_package_imports_nothing_heavy():
 
 
 def test_looking_at_cards_does_not_import_torch():
-    program = "import sys; from cardslib import cards, digits, figures, metrics; sys.exit('torch' in sys.modules)"
+    program = ("import sys; from cardslib import cards, columns, digits, figures, metrics, microscope, patches; "
+               "sys.exit('torch' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
