@@ -12,8 +12,8 @@ TOLERANCE = 7e-4     # of a pixel's value, over the samples that are looked at: 
 INVISIBLE = 2e-3     # half a grey level: allowed to a decoder that would take more than ENOUGH bytes
 ENOUGH = 200_000
 SAMPLES = 384
-FINE = 130           # times what may be left out: a column that matters more is told twice
-LEAST_SHOWN = 0.02   # of a grey pixel's slope: no pixel's logit may be told more coarsely than with this
+FINE = 300           # times what may be left out: a column that matters more is told twice
+LEAST_SHOWN = 0.005  # of a grey pixel's slope: no pixel's logit may be told more coarsely than with this
 
 
 def pack(arrays):

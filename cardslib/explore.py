@@ -19,7 +19,7 @@ from cardslib.latents import Latents
 from cardslib.outlines import outline
 
 FINE = 2000           # of an outline: its curves become polygons as if drawn this large
-IMAGES = 60_000       # bytes that the images of the data may take, packed, in an explorer
+IMAGES = 40_000       # bytes that the images of the data may take, packed, in an explorer
 POINTS = 2000         # of the data on the map
 MARKERS = {"o": "●", "^": "▲", "v": "▼", "D": "◆"}
 POSE_SLIDERS = {   # of each part of a pose: the sliders' names, with label, reach, step and digits
@@ -64,7 +64,7 @@ class ReconstructionExplorer(Explorer):
         if not reconstructions or any(made.shape != images.shape for made in reconstructions.values()):
             raise ValueError("reconstructions must hold, for each width, one image for each of the images")
         widths, all_made = list(reconstructions), np.stack(list(reconstructions.values()))     # (widths, n, h, w)
-        count = _affordable(np.concatenate([images[None], all_made]).swapaxes(0, 1), 4 * IMAGES)
+        count = _affordable(np.concatenate([images[None], all_made]).swapaxes(0, 1), 6 * IMAGES)
         self.images, self.made = images[:count], all_made[:, :count]
         errors = ((self.made - self.images) ** 2).mean((2, 3)).astype(np.float32)              # (widths, n)
         arrays = dict(images=_bytes(self.images), made=_bytes(self.made), errors=errors)
@@ -97,7 +97,7 @@ class DecoderExplorer(Explorer):
         about, numbers = compact_decoder(model, inputs, span)
         super().__init__(kind, own, numbers | (arrays or {}), decoder=about, inputs=inputs, shape=model.shape,
                          posed=bool(model.pose), names=None if names is None else [str(name) for name in names],
-                         zoom=_zoom(160, model.shape[1]), **scene)
+                         **dict(zoom=_zoom(160, model.shape[1])) | scene)
         self.canvas.on_msg(self._answer)
 
     def decoded(self, *rows):
@@ -171,7 +171,8 @@ class ManifoldExplorer(DecoderExplorer):
     def __init__(self, model, names=None, span=2.5, grid=10):
         if not model.content:
             raise ValueError("model must have content latents for a grid; this one has none: use LatentExplorer for its pose")
-        super().__init__("manifold", model, _names_of_classes(model, names), span, map=dict(span=span, grid=check_count("grid", grid, 2)))
+        super().__init__("manifold", model, _names_of_classes(model, names), span, zoom=_zoom(240, model.shape[1]),
+                         map=dict(span=span, grid=check_count("grid", grid, 2)))
 
     def tiles(self, **values):
         return {"decoded": self.decoded(values)[0]}

@@ -183,7 +183,7 @@ function addEdge(area, wide, size, [x0, y0], [x1, y1]) {
 // ∫ of a ramp that rises from 0 to 1 over `length`, from its foot to x: how much of an edge lies to the left, on average.
 const integral = (x, length) => x <= 0 ? 0 : x < length ? x * x / (2 * length) : x - length / 2;
 
-function card({ size }, arrays, suit, { rotation, shear, right, down }) {
+export function card({ size }, arrays, suit, { rotation, shear, right, down }) {
   const cos = Math.cos(rotation * RADIANS), sin = Math.sin(rotation * RADIANS), t = Math.tan(shear * RADIANS), half = size / 2;
   const a = cos - sin * t, b = -cos * t + sin * (1 + t * t), c = -sin - cos * t, d = sin * t + cos * (1 + t * t);
   const polygons = Object.entries(arrays).filter(([name]) => name.startsWith(`${suit}/`)).map(([, points]) => {
@@ -201,12 +201,12 @@ function card({ size }, arrays, suit, { rotation, shear, right, down }) {
 
 const POSE = { rotation: ["angle", RADIANS], right: ["right", 1], down: ["down", 1], scale: ["scale", 1], shear: ["shear", RADIANS] };
 
-function poseOf(values) {
+export function poseOf(values) {
   return Object.fromEntries(Object.entries(POSE).map(([name, [part, unit]]) => [part, (values[name] ?? 0) * unit]));
 }
 
 // The decoder's input from the sliders' values: inputs lists [name, 0] for a number, [name, k] for one of k classes.
-function inputOf(inputs, values) {
+export function inputOf(inputs, values) {
   const input = inputs.flatMap(([name, count]) => count ? Array.from({ length: count }, (_, i) => +(i === values[name]))
                                                         : [values[name]]);
   return input.length ? input : [0];
@@ -366,6 +366,7 @@ async function render({ model, el }) {
     shown = moves.image ?? values.image;
     for (const [name, value] of Object.entries(moves)) model.set(name, value);
     if (Object.keys(moves).length) model.save_changes();
+    tilesBox.classList.toggle("cards-few", tiles.length <= 3);
     tiles.forEach((tile, n) => drawTile(tilesBox.children[n] ?? makeTile(), tile, scene.zoom, n ? tile.title : words));
     caption.textContent = words;
     problem.textContent = "";
@@ -441,7 +442,7 @@ function nameSliders(el, scene, values) {
 function makeMap(box, model, scene, arrays, decode, fail) {
   const { span, grid } = scene.map, one = !scene.sliders.some(({ name }) => name === "z2");
   const canvas = document.createElement("canvas"), back = document.createElement("canvas"), words = document.createElement("div");
-  const size = 300, dense = Math.max(1, Math.ceil(window.devicePixelRatio || 1)), wide = size * dense;
+  const size = grid ? 420 : 300, dense = Math.max(1, Math.ceil(window.devicePixelRatio || 1)), wide = size * dense;
   words.className = "cards-title";
   words.textContent = `${one ? "z₁" : "z₁ to the right, z₂ upwards"}: click, drag or arrow keys`;
   canvas.className = "cards-map";
@@ -456,7 +457,7 @@ function makeMap(box, model, scene, arrays, decode, fail) {
   if (arrays.label && scene.names && !grid) box.append(makeLegend(scene));
   const reach = span * 1.08, x = z => (z / reach + 1) / 2 * wide, y = z => (1 - z / reach) / 2 * wide;
   const context = canvas.getContext("2d"), behind = back.getContext("2d");
-  behind.fillStyle = "#fff";
+  behind.fillStyle = grid ? "#595959" : "#fff";
   behind.fillRect(0, 0, wide, wide);
 
   const go = (z1, z2) => {
