@@ -18,7 +18,6 @@ from cardslib.figures import CLASSES, SUIT_STYLE
 from cardslib.latents import Latents
 from cardslib.outlines import outline
 
-FINE = 2000           # of an outline: its curves become polygons as if drawn this large
 IMAGES = 40_000       # bytes that the images of the data may take, packed, in an explorer
 POINTS = 2000         # of the data on the map
 MARKERS = {"o": "●", "^": "▲", "v": "▼", "D": "◆"}
@@ -42,7 +41,7 @@ class CardExplorer(Explorer):
             shear=slider("shear (°)", 0, -20, 20, 0.5, 1),
             right=slider("shift right", 0, -0.2, 0.2, 0.01),
             down=slider("shift down", 0, -0.2, 0.2, 0.01))
-        super().__init__("card", sliders, _outlines(), size=size, names=SUITS, zoom=_zoom(288, size))
+        super().__init__("card", sliders, _outlines(size), size=size, names=SUITS, zoom=_zoom(288, size))
 
     def tiles(self, suit, rotation, shear, right, down):
         card, = render([suit], [np.radians(rotation)], [np.radians(shear)], [(right, down)], self.size)
@@ -50,7 +49,7 @@ class CardExplorer(Explorer):
 
 
 class ReconstructionExplorer(Explorer):
-    """Images, their reconstructions and the difference: sliders for the bottleneck's width and for the image.
+    """Reconstructions, their originals and the difference: sliders for the bottleneck's width and for the image.
 
     images           (n, h, w)
     reconstructions  {width: (n, h, w)}
@@ -75,7 +74,7 @@ class ReconstructionExplorer(Explorer):
     def tiles(self, width, image):
         original, made = self.images[image], self.made[width, image]
         label = self.canvas.scene["widths"][width]
-        return {"image": original, f"through {label}": made, "difference": np.abs(made - original)}
+        return {f"through {label}": made, f"image {image}": original, "difference": np.abs(made - original)}
 
 
 class DecoderExplorer(Explorer):
@@ -157,6 +156,7 @@ class LatentExplorer(DecoderExplorer):
         if not self.model.content:
             return image
         squares = ((self.latents.content - [values[f"z{n + 1}"] for n in range(self.model.content)]) ** 2).sum(1)
+        squares[image] -= 1e-6   # stay if none is nearer
         return int(np.where(self.labels == values["class"], squares, np.inf).argmin() if "class" in values else squares.argmin())
 
 
@@ -240,14 +240,14 @@ def _names_of_classes(model, names):
 
 # ---------------------------------------------------------------------- what goes to the page
 
-def _outlines():
-    """Closed polygons of the suits' outlines, fine enough for any size: {"suit/part": (points, 2)}."""
+def _outlines(size):
+    """Closed polygons of the suits' outlines, {"suit/part": (points, 2)}: as fine as Agg makes curves in pictures of this size."""
     arrays = {}
     for number, suit in enumerate(SUITS):
         path = outline(suit)
-        fine = path.transformed(Affine2D().scale(FINE))
+        fine = path.transformed(Affine2D().scale(size / 2))
         for part, polygon in enumerate(fine.to_polygons()):
-            arrays[f"{number}/{part}"] = (polygon / FINE).astype(np.float32)
+            arrays[f"{number}/{part}"] = (polygon / (size / 2)).astype(np.float32)
     return arrays
 
 

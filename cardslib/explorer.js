@@ -234,7 +234,7 @@ const SCENES = {
     const original = grey(images, shape, image), copy = grey(made, shape, width * count + image);
     const difference = original.map((value, i) => Math.abs(value - copy[i]));
     return {
-      tiles: [["image", original], [`through ${widths[width]}`, copy], ["difference", difference]]
+      tiles: [[`through ${widths[width]}`, copy], [`image ${image}`, original], ["difference", difference]]
         .map(([title, pixels]) => ({ title, pixels, shape })),
       words: `image ${image}, through a bottleneck of ${widths[width]}: mean squared error ${errors[width * count + image].toFixed(4)}`,
     };
@@ -249,9 +249,10 @@ const SCENES = {
       return Math.sqrt(squares);
     };
     const nearest = values => {
-      let best = values.image, least = Infinity;
+      const fits = n => values.class === undefined || label[n] === values.class;
+      let best = values.image, least = latents && fits(best) ? apart(best, values) - 1e-6 : Infinity;   // stay if none is nearer
       for (let n = 0; latents && n < count; n++) {
-        if (values.class !== undefined && label[n] !== values.class) continue;
+        if (!fits(n)) continue;
         const distance = apart(n, values);
         if (distance < least) [best, least] = [n, distance];
       }
@@ -268,12 +269,12 @@ const SCENES = {
       const near = chosen ? values.image : nearest(values);
       moves.image = near;
       const [decoded, canonical] = await decode(scene.posed ? [values, withoutPose(values)] : [values]);
-      const kind = label ? `, a ${scene.names[label[near]]}` : "", away = apart(near, values).toFixed(2);
-      const tiles = [["decoded", decoded], ["in pose zero", canonical], [`image ${near}${kind}`, grey(images, shape, near)]];
+      const which = `image ${near}${label ? `, a ${scene.names[label[near]]}` : ""}`;
+      const tiles = [["decoded", decoded], ["in pose zero", canonical], [which, grey(images, shape, near)]];
       return {
         moves,
         tiles: tiles.filter(([, pixels]) => pixels).map(([title, pixels]) => ({ title, pixels, shape })),
-        words: `decoded at ${place(scene, values)}; ${chosen || !latents ? "beside it" : "the nearest image of the data is"} image ${near}${kind}${latents ? `, ${away} away` : ""}`,
+        words: `decoded at ${place(scene, values)}; beside it ${latents ? `the nearest of the data, ${which}, ${apart(near, values).toFixed(2)} away` : which}`,
       };
     };
   },
@@ -298,6 +299,7 @@ const place = (scene, values) => scene.sliders.filter(({ name }) => name !== "im
 
 // ---------------------------------------------------------------------- the view
 
+const LEAST = 32;        // pixels that a canvas has across: smaller images are enlarged, pixel by pixel
 const PATIENCE = 4000;   // milliseconds that a kernel may take before the page decodes itself
 
 // A function from lists of sliders' values to images: computed here, or by the kernel if that is quicker and answers.
@@ -357,13 +359,15 @@ async function render({ model, el }) {
   }
   const valuesNow = () => Object.fromEntries(names.map(name => [name, model.get(name)]));
 
-  let busy = false, again = false, shown = model.get("image");
+  let busy = false, again = false, painted = "", shown = model.get("image");
   async function paint() {
     await null;   // several sliders may move at once: draw when all have
     const values = valuesNow(), chosen = values.image !== shown;
+    if (JSON.stringify(values) === painted) return;
     const { tiles, words, moves = {} } = await draw(values, chosen);
     if (stopped) return;
     shown = moves.image ?? values.image;
+    painted = JSON.stringify({ ...values, ...moves });
     for (const [name, value] of Object.entries(moves)) model.set(name, value);
     if (Object.keys(moves).length) model.save_changes();
     tilesBox.classList.toggle("cards-few", tiles.length <= 3);
@@ -406,10 +410,15 @@ async function render({ model, el }) {
 }
 
 function drawTile(figure, { title, pixels, shape: [height, width] }, zoom, words) {
-  const canvas = figure.firstChild, context = canvas.getContext("2d");
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const canvas = figure.firstChild, times = Math.ceil(LEAST / width), size = { width: width * times, height: height * times };
+  if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
   canvas.style.width = `${width * zoom}px`;
+  const context = canvas.getContext("2d");
   putGrey(context, pixels, width, height);
+  if (times > 1) {
+    context.imageSmoothingEnabled = false;
+    context.drawImage(canvas, 0, 0, width, height, 0, 0, size.width, size.height);
+  }
   canvas.setAttribute("aria-label", words);
   figure.lastChild.textContent = title;
 }
