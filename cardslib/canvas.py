@@ -56,10 +56,14 @@ class Explorer(widgets.HBox):
         """What the sliders say, by name: numbers; of a choice, which one."""
         return {name: getattr(slider, _trait(slider)) for name, slider in self.sliders.items()}
 
+    def part(self):
+        """HTML of this explorer, as a part of a page that ends with `page.scripts()`."""
+        return stand_alone(self.canvas.scene, self.values, self.canvas.data, self.still())
+
     def html(self):
         """This explorer as a page of its own, with all that it needs: it opens without a kernel and without a network."""
         title = type(self).__name__.replace("Explorer", " explorer")
-        return whole_page(title, f"<h1>{title}</h1>\n{stand_alone(self.canvas.scene, self.values, self.canvas.data, self.still())}")
+        return whole_page(title, f"<main><h1>{title}</h1>\n{self.part()}</main>")
 
     def save(self, path):
         """Write `html()` to a file."""

@@ -11,7 +11,7 @@ import cardslib
 
 PACKAGE = Path(cardslib.__file__).parent
 ORDER = ["checks", "geometry", "outlines", "cards", "digits", "views", "alignment", "latents", "poses", "networks", "files",
-         "models", "training", "metrics", "figures", "live", "explore"]
+         "models", "training", "metrics", "figures", "live", "compact", "page", "canvas", "explore", "site"]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 
@@ -118,5 +118,7 @@ def test_waiting_threads_go_to_sleep_unless_the_user_says_otherwise(given, then)
     assert done.stdout == f"{then}\n"
 
 
-def test_the_canvas_is_in_the_package():
-    assert (PACKAGE / "canvas.js").stat().st_size > 0 and (PACKAGE / "canvas.css").stat().st_size > 0
+def test_the_script_of_the_explorers_is_in_the_package_and_asks_no_network():
+    for name in ("explorer.js", "explorer.css"):
+        text = (PACKAGE / name).read_text("utf-8")
+        assert text and not [word for word in ("http", "fetch(", "import(", "@import", "url(") if word in text]
