@@ -49,7 +49,7 @@ class Explorer(widgets.HBox):
             self._links.append(widgets.jslink((slider, _trait(slider)), (self.canvas, name)))
         super().__init__([widgets.VBox(list(sliders.values())), self.canvas])
         self.add_class("cards-explorer")
-        _replace_the_former(self)
+        replace_the_former(self)
 
     @property
     def values(self):
@@ -88,7 +88,10 @@ class Explorer(widgets.HBox):
             if widget is not self:
                 widget.close()
         super().close()
-        self.sliders, self._links, self.children, self.canvas = {}, [], (), None
+        self.children, self._links = (), []
+        for name in [name for name in vars(self) if not name.startswith("_")]:   # the notebook's Out[…] keeps the explorer itself
+            setattr(self, name, None)
+        self.sliders = {}
 
     def _repr_mimebundle_(self, **options):
         shown = super()._repr_mimebundle_(**options)
@@ -127,11 +130,11 @@ def _about(name, slider):
 
 # ---------------------------------------------------------------------- running a cell again
 
-_made = {}   # {cell: (run, explorers that this run made)}
+_made = {}   # {cell: (run, what this run has made)}
 
 
-def _replace_the_former(explorer):
-    """Close what an earlier run of this cell has made: nobody sees it any more."""
+def replace_the_former(made_now):
+    """Close what an earlier run of this cell has made, now that it has made this: nobody sees it any more."""
     cell, run = _cell_and_run()
     if cell is None:
         return
@@ -140,7 +143,7 @@ def _replace_the_former(explorer):
         for old in made:
             old.close()
         made = []
-    _made[cell] = run, [*made, explorer]
+    _made[cell] = run, [*made, made_now]
 
 
 def _cell_and_run():

@@ -601,10 +601,12 @@ export async function standAlone(root) {
 }
 
 function makeSlider(model, slider) {
-  const label = document.createElement("label"), name = document.createElement("span"), value = document.createElement("output");
+  const label = document.createElement("label"), name = document.createElement("span"), value = document.createElement("span");
   const input = document.createElement("input");
   Object.assign(input, { type: "range", min: slider.min, max: slider.max, step: slider.step });
   label.className = "cards-slider";
+  value.className = "cards-value";
+  for (const words of [name, value]) words.setAttribute("aria-hidden", "true");   // the slider says both itself
   name.textContent = slider.label;
   input.setAttribute("aria-label", slider.label);
   const show = () => {

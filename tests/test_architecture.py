@@ -11,7 +11,7 @@ import cardslib
 
 PACKAGE = Path(cardslib.__file__).parent
 ORDER = ["checks", "geometry", "outlines", "cards", "digits", "views", "alignment", "latents", "poses", "networks", "files",
-         "models", "training", "metrics", "figures", "live", "compact", "page", "canvas", "explore", "site"]
+         "models", "training", "metrics", "figures", "compact", "page", "canvas", "live", "explore", "site"]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 
