@@ -1,7 +1,6 @@
-"""A live view of a training: pass it to `fit` as the callback, watch the model learn, pause it or stop it."""
+"""A live view of a training: pass it to `fit` as the callback, and watch the model learn; or start it, pause it, stop it."""
 import sys
 import threading
-import time
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -11,6 +10,7 @@ from cardslib.canvas import replace_the_former
 from cardslib.checks import check_count, check_images, check_named_labels
 from cardslib.figures import training_view
 from cardslib.latents import latent_grid
+from cardslib.training import fit
 
 
 class LiveTraining:
@@ -23,24 +23,57 @@ class LiveTraining:
         fit(model, digits.images, callback=live)
         live.save("training.webp")
 
-    For models with two content latents and no given label.
+    A kernel that runs a cell hears of no button before the cell is over.  So `fit` is stopped by Jupyter's own stop button: the
+    model keeps what it has learnt, and `fit` again goes on.  For buttons of its own the training runs in the background:
 
-    In a notebook there are two buttons, pause and stop, heard between two epochs; a stopped model keeps what it has learnt.
-    They need a kernel that listens while it works (ipykernel ≥ 7 with JupyterLab ≥ 4.4: messages of widgets then come on a
-    thread of their own); elsewhere they are left out, and Jupyter's own stop button does the same.
+        live = LiveTraining(digits.images, digits.label, range(10)).start(model, digits.images)
+        history = live.wait()   # in another cell, before the model is used
+
+    For models with two content latents and no given label.
     """
 
     def __init__(self, images, labels=None, names=None, frames=20):
         self.images, self.frames, self.names = check_images(images), check_count("frames", frames), names
         self.labels = check_named_labels(labels, names, len(self.images))
-        self.pictures = []
-        self._display = self._buttons = None
+        self.pictures, self.history = [], None
+        self._display = self._panel = None
 
     def __call__(self, progress):
+        if self._panel:
+            self._panel.say(str(progress))
         if progress.epoch in self._moments(progress.epochs):
             self._draw(progress)
-        if self._buttons:
-            self._buttons.wait(progress.epoch == progress.epochs)
+        if self._panel:
+            self._panel.wait()
+
+    def start(self, model, images, labels=None, **options):
+        """Train in the background, with buttons to pause and to stop; takes what `fit` takes, and returns at once.
+
+        What goes wrong is said beside the buttons, and raised by `wait`.  Running the cell again stops the former training.
+        """
+        if self._panel:
+            raise ValueError("this view has a training already: make a new LiveTraining for another")
+        self._panel = Panel()
+
+        def train():
+            try:
+                self.history = fit(model, images, labels, callback=self, progress=False, **options)
+                self._panel.finish("stopped" if self.history.interrupted else "finished")
+            except Exception as problem:   # in a thread it would reach nobody
+                self._panel.finish(f"{type(problem).__name__}: {problem}", problem)
+        self._panel.thread = threading.Thread(target=train, daemon=True)
+        self._panel.show()
+        self._panel.thread.start()
+        return self
+
+    def wait(self):
+        """Wait until the training that was started is over; returns its `History`."""
+        if not self._panel:
+            raise ValueError("there is nothing to wait for: call start(model, images) first")
+        self._panel.thread.join()
+        if self._panel.problem:
+            raise self._panel.problem
+        return self.history
 
     def _draw(self, progress):
         model, span = progress.model, 3.0
@@ -67,60 +100,70 @@ class LiveTraining:
         return set(np.round(epochs * np.linspace(0, 1, self.frames + 1) ** 1.6).astype(int).tolist())
 
     def _show(self, figure):
+        if self._panel:
+            self._panel.picture.value = figure._repr_mimebundle_()[0]["text/html"]
+            return
         ipython = sys.modules.get("IPython")
         if ipython is None or ipython.get_ipython() is None:
             return
         from IPython.display import display
         if self._display is None:
-            if _listens_while_it_works(ipython.get_ipython()):
-                self._buttons = Buttons()
             self._display = display(figure, display_id=True)
         else:
             self._display.update(figure)
 
 
-class Buttons:
-    """Pause and stop, for whoever waits for them between two epochs."""
+class Panel:
+    """Buttons to pause and to stop, a line of words, and the picture of a training in the background."""
 
     def __init__(self):
-        from IPython.display import display
-        self.going, self.stopped = threading.Event(), False
-        self.going.set()
-        self.pause, self.stop = widgets.ToggleButton(description="pause"), widgets.Button(description="stop")
-        self.pause.observe(self._pause, "value")
-        self.stop.on_click(self._stop)
-        self.box = widgets.HBox([self.pause, self.stop])
-        self.shown = display(self.box, display_id=True)
-        replace_the_former(self)
+        self.pause = widgets.ToggleButton(description="pause")
+        self.stop = widgets.Button(description="stop")
+        self.words, self.picture = widgets.Label(), widgets.HTML()
+        self.box = widgets.VBox([widgets.HBox([self.pause, self.stop]), self.words, self.picture])
+        self.thread = self.problem = None
+        self._go_on, self._stopped = threading.Event(), False
+        self._go_on.set()
+        self.pause.observe(self._paused, "value")
+        self.stop.on_click(lambda _button: self.halt())
 
-    def wait(self, over=False):
+    def show(self):
+        """Stand in the notebook, in the place of what an earlier run of the cell has left."""
+        replace_the_former(self)
+        if "IPython" in sys.modules:
+            from IPython.display import display
+            display(self.box)
+
+    def say(self, words):
+        """Words beside the buttons."""
+        self.words.value = words
+
+    def wait(self):
         """Return when the training may go on; KeyboardInterrupt, which `fit` understands, if it is to stop."""
-        while not self.going.is_set() and not self.stopped:
-            time.sleep(0.02)
-        if self.stopped or over:
-            self.close()
-        if self.stopped:
+        self._go_on.wait()
+        if self._stopped:
             raise KeyboardInterrupt
 
+    def halt(self):
+        """Stop after this epoch, paused or not."""
+        self._stopped = True
+        self._go_on.set()
+
+    def finish(self, words, problem=None):
+        """The training is over: nothing is left to press."""
+        self.problem = problem
+        self.say(f"{self.words.value} · {words}" if self.words.value else words)
+        self.pause.disabled = self.stop.disabled = True
+
     def close(self):
-        """Take the buttons away."""
-        if self.box:
-            self.shown.update({"text/plain": "stopped" if self.stopped else ""}, raw=True)
-            for widget in (self.pause, self.stop, self.box):
-                for part in (widget.layout, getattr(widget, "style", None), widget):
-                    if part is not None:
-                        part.close()
-            self.box = None
+        """Stop the training and leave no widget behind."""
+        self.halt()
+        self.thread.join()
+        for widget in (self.pause, self.stop, self.words, self.picture, self.box.children[0], self.box):
+            for part in (widget.layout, getattr(widget, "style", None), widget):
+                if part is not None:
+                    part.close()
 
-    def _pause(self, change):
+    def _paused(self, change):
         self.pause.description = "go on" if change.new else "pause"
-        (self.going.clear if change.new else self.going.set)()
-
-    def _stop(self, _button):
-        self.stopped = True
-
-
-def _listens_while_it_works(shell):
-    """Whether this kernel hears of a click while a cell runs: on a subshell, which is a thread beside the main one."""
-    kernel = getattr(shell, "kernel", None)
-    return bool(getattr(kernel, "_supports_kernel_subshells", False))
+        (self._go_on.clear if change.new and not self._stopped else self._go_on.set)()
