@@ -89,7 +89,7 @@ class Explorer(widgets.HBox):
                 widget.close()
         super().close()
         self.children, self._links = (), []
-        for name in [name for name in vars(self) if not name.startswith("_")]:   # the notebook's Out[…] keeps the explorer itself
+        for name in [name for name in vars(self) if not name.startswith("_")]:   # the notebook's Out[…] keeps this object
             setattr(self, name, None)
         self.sliders = {}
 

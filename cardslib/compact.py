@@ -33,8 +33,9 @@ def compact_decoder(model, inputs, span, seed=0):
     """
     decoder, kind = model.decoder, model.kind
     _check_finite(model)
-    about = dict(kind="asked" if kind in ("spatial", "skip") else kind, shape=list(model.shape), kernel=kind in ("spatial", "skip"))
-    if about["kernel"]:
+    of_coordinates = kind in ("spatial", "skip")   # asked at every pixel: quicker in a kernel, if there is one
+    about = dict(kind="asked" if of_coordinates else kind, shape=list(model.shape), kernel=of_coordinates)
+    if of_coordinates:
         return about, _network_of_the_coordinates(decoder)
     if kind == "warp":
         about |= dict(side=decoder.side, reach=decoder.reach)
@@ -44,8 +45,8 @@ def compact_decoder(model, inputs, span, seed=0):
 
 def _check_finite(model):
     if not all(bool(values.isfinite().all()) for values in model.decoder.parameters()):
-        raise ValueError("model must have finite weights; its decoder's hold NaN or infinity: make a new model and train it with a "
-                         "smaller learning_rate")
+        raise ValueError("model must have finite weights; its decoder's hold NaN or infinity: make a new model and train it "
+                         "with a smaller learning_rate")
 
 
 def _samples(inputs, span, rng):
@@ -69,7 +70,10 @@ def _dense(layers, inputs, between):
     exact = _hidden(small, inputs) @ weight.T                            # (n, h·w) logits
     small["second"] = small["second"].astype(np.float16)
     shape = layers[-1].unflattened_size
-    return small | _columns(weight, _hidden(small, inputs), exact, lambda logits: _readings(logits.reshape(-1, *shape), between))
+
+    def readings(logits):
+        return _readings(logits.reshape(-1, *shape), between)
+    return small | _columns(weight, _hidden(small, inputs), exact, readings)
 
 
 def _hidden(small, inputs):
@@ -93,16 +97,16 @@ def _readings(logits, between):
 def _columns(weight, hidden, exact, readings):
     """`weight` (p, h) as gain · columns (k, p), int8, · amounts (k, h), which holds for signals like hidden (n, h).
 
+    exact     (n, p): the logits that are to be drawn;  readings: a function from logits to all that is read of them
+
     The gain (p,) is large where a pixel is always black or always white, and the exact logit does not show.  Columns that
     matter much are told twice: coarse, then what is left.
     """
     exact = [_sigmoid(read) for read in readings(exact)]
     slopes = [4 * (value * (1 - value)).max(0) for value in exact]
     if len(slopes) > 1:   # a pixel counts as much as what lies between it and any neighbour
-        right, below, across = (np.pad(slope, 1) for slope in slopes[1:])
-        slopes += [right[1:-1, :-2], right[1:-1, 1:-1], below[:-2, 1:-1], below[1:-1, 1:-1],
-                   across[:-2, :-2], across[:-2, 1:-1], across[1:-1, :-2], across[1:-1, 1:-1]]
-        slopes = [slope for slope in slopes if slope.shape == slopes[0].shape]
+        _, right, below, across = (np.pad(slope, ((1, 0), (1, 0))) for slope in slopes)
+        slopes += [right[1:, :-1], below[:-1, 1:], across[:-1, :-1], across[:-1, 1:], across[1:, :-1]]
     shows = np.maximum.reduce(slopes).clip(LEAST_SHOWN).reshape(-1, 1)
     weight = weight * shows
     values, vectors = np.linalg.eigh(hidden.T @ hidden / len(hidden))

@@ -59,7 +59,8 @@ class ReconstructionExplorer(Explorer):
 
     def __init__(self, images, reconstructions):
         images = check_images(images)
-        reconstructions = {width: check_images(made, images.shape[1:], "reconstructions") for width, made in reconstructions.items()}
+        reconstructions = {width: check_images(made, images.shape[1:], "reconstructions")
+                           for width, made in reconstructions.items()}
         if not reconstructions or any(made.shape != images.shape for made in reconstructions.values()):
             raise ValueError("reconstructions must hold, for each width, one image for each of the images")
         widths, all_made = list(reconstructions), np.stack(list(reconstructions.values()))     # (widths, n, h, w)
@@ -150,14 +151,17 @@ class LatentExplorer(DecoderExplorer):
         decoded, canonical = self.decoded(values, {name: 0 if name in _PARTS else value for name, value in values.items()})
         near = self._nearest(image, values)
         kind = "" if self.labels is None else f", a {self.names[self.labels[near]]}"
-        return {"decoded": decoded, **({"in pose zero": canonical} if self.model.pose else {}), f"image {near}{kind}": self.images[near]}
+        canonical = {"in pose zero": canonical} if self.model.pose else {}
+        return {"decoded": decoded, **canonical, f"image {near}{kind}": self.images[near]}
 
     def _nearest(self, image, values):
         if not self.model.content:
             return image
         squares = ((self.latents.content - [values[f"z{n + 1}"] for n in range(self.model.content)]) ** 2).sum(1)
         squares[image] -= 1e-6   # stay if none is nearer
-        return int(np.where(self.labels == values["class"], squares, np.inf).argmin() if "class" in values else squares.argmin())
+        if "class" in values:
+            squares[self.labels != values["class"]] = np.inf
+        return int(squares.argmin())
 
 
 class ManifoldExplorer(DecoderExplorer):
@@ -210,7 +214,7 @@ def latents_of(model, rows):
     """`Latents` from the sliders' values, one dictionary an image; a part of the pose that is not there is zero."""
     def column(name, unit=1.0):
         return np.array([row[name] for row in rows], np.float32) * unit if name in rows[0] else None
-    content = np.array([[row[f"z{n + 1}"] for n in range(model.content)] for row in rows], np.float32).reshape(len(rows), model.content)
+    content = np.array([[row[f"z{n + 1}"] for n in range(model.content)] for row in rows], np.float32)
     label = np.array([row["class"] for row in rows]).astype(int) if model.classes else None
     shift = np.stack([column("right"), column("down")], 1) if "right" in rows[0] else None
     return Latents(content, label=label, shift=shift, angle=column("rotation", np.pi / 180), scale=column("scale"),
@@ -241,7 +245,7 @@ def _names_of_classes(model, names):
 # ---------------------------------------------------------------------- what goes to the page
 
 def _outlines(size):
-    """Closed polygons of the suits' outlines, {"suit/part": (points, 2)}: as fine as Agg makes curves in pictures of this size."""
+    """Closed polygons of the suits' outlines, {"suit/part": (points, 2)}: curves as fine as Agg makes them at this size."""
     arrays = {}
     for number, suit in enumerate(SUITS):
         path = outline(suit)

@@ -8,7 +8,8 @@ HERE = Path(__file__).parent
 SCRIPT, STYLE = (HERE.joinpath(name).read_text("utf-8") for name in ("explorer.js", "explorer.css"))
 OF_A_PAGE = """
 :root { color-scheme: light dark; }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; background: Canvas; color: CanvasText; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem;
+  background: Canvas; color: CanvasText; }
 """
 
 

@@ -150,7 +150,8 @@ def build(folder, lectures, explorers):
         file = f"explorers/{name}.html"
         sizes[file] = _write(folder / file, whole_page(title, body, OF_A_PAGE))
         if sizes[file] > LARGEST:
-            raise ValueError(f"{file} must not be larger than {LARGEST:,} bytes; got {sizes[file]:,}: use a smaller model, or fewer images")
+            raise ValueError(f"{file} must not be larger than {LARGEST:,} bytes; got {sizes[file]:,}: use a "
+                             f"smaller model, or fewer images")
         entries["explorers"].append((file, html.escape(title), html.escape(words)))
     lists = {kind: "\n".join(f'<li><a href="{file}">{title}</a><p>{words}</p></li>' for file, title, words in rows)
              for kind, rows in entries.items()}
@@ -170,7 +171,7 @@ def _write(path, page):
     return len(page.encode())
 
 
-def course_explorers(per_suit=1000, size=32, epochs=None):
+def course_explorers(per_suit=500, size=32):
     """The explorers of the site: the cards, and a model trained here for each decoder; a minute or so."""
     from cardslib.cards import SUITS, card_set
     from cardslib.explore import CardExplorer, LatentExplorer, ManifoldExplorer, StyleExplorer
@@ -178,7 +179,7 @@ def course_explorers(per_suit=1000, size=32, epochs=None):
     from cardslib.training import fit
     cards = card_set(3, per_suit, size)
 
-    def trained(labels=None, **options):
+    def trained(labels=None, epochs=None, **options):
         model = VAE((size, size), **options)
         fit(model, cards.images, labels, epochs=epochs, progress=False)
         return model
@@ -195,7 +196,7 @@ def course_explorers(per_suit=1000, size=32, epochs=None):
         "style": ("A conditional VAE", "The same style in every suit.", StyleExplorer(conditional, SUITS)),
         "warp": ("An rVAE", "A canonical picture, and a pose that moves it.", journey(warp)),
         **{kind: (f"An rVAE with a {words} decoder", "A network of the coordinates, asked at every pixel.",
-                  journey(trained(pose=turning, decoder=kind))) for kind, words in (("spatial", "spatial"), ("skip", "skip"))},
+                  journey(trained(pose=turning, decoder=kind, epochs=12))) for kind, words in (("spatial", "spatial"), ("skip", "skip"))},
     }
 
 

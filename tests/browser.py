@@ -12,7 +12,8 @@ _ON_PATH = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, _ON_PATH), None)
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
            "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
-needs_chromium = pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium found: apt install chromium")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"),
+                                    reason="no Chromium found: apt install chromium")
 
 # One number for what the pictures of an explorer show; and the time from a key press to the frame in which it has changed.
 PRINT = """view => { let print = 7;

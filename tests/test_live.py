@@ -143,7 +143,8 @@ def test_images_are_checked_before_the_training(cards):
 @pytest.fixture
 def small(monkeypatch):
     """A view that draws nothing, and a small model."""
-    monkeypatch.setattr(module, "training_view", lambda *args: SimpleNamespace(picture=None, _repr_mimebundle_=lambda: [{"text/html": ""}]))
+    drawn = SimpleNamespace(picture=None, _repr_mimebundle_=lambda: [{"text/html": ""}])
+    monkeypatch.setattr(module, "training_view", lambda *args: drawn)
     return LiveTraining(np.eye(4)[None], frames=3), VAE((4, 4), hidden=4)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from browser import chromium, moves, needs_chromium, new_page, until
 from nbclient import NotebookClient
 
-from browser import chromium, moves, needs_chromium, new_page, until
 from cardslib.cards import SUITS
 from cardslib.explore import CardExplorer, LatentExplorer, ManifoldExplorer, ReconstructionExplorer, StyleExplorer
 from cardslib.figures import enlargement
@@ -17,10 +17,13 @@ from cardslib.models import VAE, Pose
 from cardslib.site import LivePage, build, mathml
 from cardslib.training import fit
 
-EXPLORERS = {"cards": 5, "latent": 3, "posed": 8, "manifold": 3, "style": 2, "reconstruction": 2, "spatial": 5}   # sliders
+EXPLORERS = {   # and how many sliders each has
+    "cards": 5, "latent": 3, "posed": 8, "manifold": 3, "style": 2, "reconstruction": 2, "spatial": 5}
 CELLS = [
-    "# A *small* lecture\n\nWith $x^2$,\n\n$$\\log p(x) \\ge \\underbrace{\\mathbb{E}\\, z}_{\\text{words}}$$\n\nand [another](04_rvae.ipynb).",
-    "from cardslib.explore import CardExplorer, ManifoldExplorer\nfrom cardslib.models import VAE\nCardExplorer('heart', size=24)",
+    "# A *small* lecture\n\nWith $x^2$,\n\n$$\\log p(x) \\ge \\underbrace{\\mathbb{E}\\, z}_{\\text{words}}$$\n\n"
+    "and [another](04_rvae.ipynb).",
+    "from cardslib.explore import CardExplorer, ManifoldExplorer\nfrom cardslib.models import VAE\n"
+    "CardExplorer('heart', size=24)",
     "ManifoldExplorer(VAE((12, 12)), grid=3)",
     "import ipywidgets\nipywidgets.IntSlider(7)",
 ]
@@ -62,7 +65,7 @@ def browser():
 
 @pytest.fixture
 def opened(browser, site):
-    """A function that opens a page of the site from the file system; when the test is over nothing may have gone wrong in it."""
+    """A function that opens a page of the site from the file system; nothing may go wrong in it while the test runs."""
     pages = []
 
     def opened(file, **options):
@@ -95,6 +98,7 @@ def test_every_slider_of_a_page_moves_pixels_by_key(opened, name):
         assert len(canvas.get_attribute("aria-label")) > 3
 
 
+MOVE = "(input, value) => { input.value = value; input.dispatchEvent(new Event('input')); }"
 SHOWN = """view => [...view.querySelectorAll('.cards-canvas')].map(canvas => [canvas.width,
   [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 === 0)])"""
 
@@ -110,7 +114,7 @@ def test_a_page_shows_what_python_computes(opened, explorers, name):
         for slider, about in zip(here.get_by_role("slider").all(), explorer.canvas.scene["sliders"]):
             if about["name"] != "image" or name == "reconstruction":
                 stop = about["min"] + about["step"] * rng.integers(round((about["max"] - about["min"]) / about["step"]) + 1)
-                slider.evaluate("(input, value) => { input.value = value; input.dispatchEvent(new Event('input')); }", float(stop))
+                slider.evaluate(MOVE, float(stop))
                 values[about["name"]] = float(slider.input_value())
         page.wait_for_timeout(100)
         if "image" not in values and "image" in explorer.values:
@@ -146,8 +150,8 @@ def test_keys_and_fingers_travel_on_the_map(opened):
 def test_a_chosen_image_is_reconstructed(opened, explorers):
     here = ready(opened("explorers/posed.html").locator(".cards-explorer"))
     image = here.get_by_role("slider").last
-    image.evaluate("input => { input.value = 17; input.dispatchEvent(new Event('input')); }")
-    until(lambda: "image 17," in here.get_by_role("status").inner_text() and "0.00 away" in here.get_by_role("status").inner_text())
+    image.evaluate(MOVE, 17)
+    until(lambda: re.search("image 17, .* 0.00 away", here.get_by_role("status").inner_text()))
     (_, decoded), *_ = here.evaluate(SHOWN)
     explorer = explorers["posed"]
     expected = explorer.model.decode(explorer.latents[17])[0].repeat(2, 0).repeat(2, 1)
@@ -172,7 +176,8 @@ def test_the_grid_of_a_manifold_is_decoded_where_it_lies(opened, explorers):
 
 
 @needs_chromium
-@pytest.mark.parametrize("file", ["index.html", "09_small.html", *(f"explorers/{name}.html" for name in ("posed", "manifold", "style"))])
+@pytest.mark.parametrize("file", ["index.html", "09_small.html", "explorers/posed.html", "explorers/manifold.html",
+                                  "explorers/style.html"])
 def test_a_page_fits_a_phone(opened, file):
     page = opened(file, viewport=dict(width=360, height=740), is_mobile=True, has_touch=True)
     page.wait_for_timeout(300)
