@@ -16,6 +16,9 @@ from cardslib.figures import mosaic
 from cardslib.page import SCRIPT, STYLE, stand_alone, whole_page
 
 
+WIDTH = "25em"   # of a slider with its label
+
+
 class Canvas(anywidget.AnyWidget):
     """What `explorer.js` draws: a scene, the numbers that it needs, and one trait a slider."""
 
@@ -104,14 +107,15 @@ class Explorer(widgets.HBox):
 
 def slider(label, value, low, high, step, digits=2):
     """A slider for a number that is shown with so many digits."""
-    return widgets.FloatSlider(value, min=low, max=high, step=step, description=label, readout_format=f".{digits}f")
+    return widgets.FloatSlider(value, min=low, max=high, step=step, description=label, readout_format=f".{digits}f",
+                               layout=dict(width=WIDTH))
 
 
 def choice(label, options, value=None):
     """A slider for one of several things."""
     options = list(options)
     return widgets.SelectionSlider(options=[(str(option), option) for option in options],
-                                   value=options[0] if value is None else value, description=label)
+                                   value=options[0] if value is None else value, description=label, layout=dict(width=WIDTH))
 
 
 def _trait(slider):

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.transforms import Affine2D
 
-from cardslib.canvas import Explorer, choice, slider
+from cardslib.canvas import WIDTH, Explorer, choice, slider
 from cardslib.cards import SUITS, render
 from cardslib.checks import check_count, check_images, check_named_labels, check_number
 from cardslib.compact import compact_decoder
@@ -271,7 +271,7 @@ def _spread(count, most):
 
 
 def _which_image(count):
-    return widgets.IntSlider(0, 0, count - 1, description="image")
+    return widgets.IntSlider(0, 0, count - 1, description="image", layout=dict(width=WIDTH))
 
 
 def _styles(names):
