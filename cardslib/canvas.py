@@ -15,7 +15,6 @@ from cardslib.compact import pack
 from cardslib.figures import mosaic
 from cardslib.page import SCRIPT, STYLE, stand_alone, whole_page
 
-
 WIDTH = "25em"   # of a slider with its label
 
 

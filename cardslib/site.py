@@ -195,8 +195,8 @@ def course_explorers(per_suit=500, size=32):
         "manifold": ("The grid of a plain VAE", "Every place on the map is an image.", ManifoldExplorer(plain)),
         "style": ("A conditional VAE", "The same style in every suit.", StyleExplorer(conditional, SUITS)),
         "warp": ("An rVAE", "A canonical picture, and a pose that moves it.", journey(warp)),
-        **{kind: (f"An rVAE with a {words} decoder", "A network of the coordinates, asked at every pixel.",
-                  journey(trained(pose=turning, decoder=kind, epochs=12))) for kind, words in (("spatial", "spatial"), ("skip", "skip"))},
+        **{kind: (f"An rVAE with a {kind} decoder", "A network of the coordinates, asked at every pixel.",
+                  journey(trained(pose=turning, decoder=kind, epochs=12))) for kind in ("spatial", "skip")},
     }
 
 

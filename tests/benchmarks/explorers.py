@@ -22,11 +22,12 @@ cards, turning = card_set(4, per_suit=250), Pose(rotation=True, shift=0.1)
 models = [VAE((48, 48)), VAE((48, 48), pose=turning), VAE((48, 48), pose=turning, decoder="spatial")]
 for model in models[:2]:
     fit(model, cards.images, epochs=15, progress=False)
-""", "CardExplorer()", *(f"explorer = LatentExplorer(models[{n}], cards.images)\nexplorer.save('{n}.html')\nexplorer" for n in range(3))]
+""", "CardExplorer()",
+         *(f"explorer = LatentExplorer(models[{n}], cards.images)\nexplorer.save('{n}.html')\nexplorer" for n in range(3))]
 NAMES = ["card", "dense decoder", "warp decoder", "spatial decoder, through the kernel"]
 COUNT = f"""view => {{ const print = {PRINT}; let last = print(view); window.frames_drawn = 0;
-  const tick = () => {{ const now = print(view); if (now !== last) window.frames_drawn++; last = now; requestAnimationFrame(tick); }};
-  tick(); }}"""
+  const tick = () => {{ const now = print(view); if (now !== last) window.frames_drawn++; last = now;
+                       requestAnimationFrame(tick); }}; tick(); }}"""
 
 
 def pressed(slider, view):
