@@ -37,8 +37,9 @@ function fromHalf(bits) {
 const sigmoid = x => 1 / (1 + Math.exp(-x));
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 
-function linear(weight, bias, input) {   // (outputs, inputs), (outputs,) or nothing, (inputs,) → (outputs,)
-  const [outputs, inputs] = weight.shape, result = new Float32Array(outputs);
+// (outputs, inputs), (outputs,) or nothing, (inputs,) → (outputs,), in a new array or in `result`.
+function linear(weight, bias, input, result = new Float32Array(weight.shape[0])) {
+  const [outputs, inputs] = weight.shape;
   for (let o = 0, at = 0; o < outputs; o++) {
     let sum = bias ? bias[o] : 0;
     for (let i = 0; i < inputs; i++) sum += weight[at++] * input[i];
@@ -114,7 +115,10 @@ export class Decoder {
   asked(input, pose) {
     const { waves, last, lastBias } = this.arrays, [height, width] = this.shape, half = waves.shape[1], hidden = 2 * half;
     const [a, b, e, c, d, f] = seenFrom(pose), result = new Float32Array(height * width), wave = new Float32Array(hidden);
-    const given = [0, 1, 2].map(n => this.arrays[`content${n}`] && linear(this.arrays[`content${n}`], this.arrays[`contentBias${n}`], input));
+    const layers = [0, 1, 2].map(n => ["waves", "content", "contentBias", "hidden", "hiddenBias"].map(name => this.arrays[name + n]));
+    const given = layers.map(([, content, bias]) => content && linear(content, bias, input));
+    const logit = new Float32Array(1), more = new Float32Array(hidden);
+    let signal = new Float32Array(hidden), next = new Float32Array(hidden);
     for (let row = 0, at = 0; row < height; row++) {
       const y = (2 * row + 1 - height) / width;
       for (let column = 0; column < width; column++, at++) {
@@ -124,13 +128,16 @@ export class Decoder {
           wave[i] = Math.sin(phase);
           wave[half + i] = Math.cos(phase);
         }
-        let signal = silu(linear(this.arrays.waves0, given[0], wave));
-        for (const n of [1, 2]) {
-          signal = linear(this.arrays[`hidden${n}`], this.arrays[`hiddenBias${n}`], signal);
-          if (given[n]) linear(this.arrays[`waves${n}`], given[n], wave).forEach((value, i) => { signal[i] += value; });
-          signal = silu(signal);
+        silu(linear(layers[0][0], given[0], wave, signal));
+        for (let n = 1; n < 3; n++) {
+          linear(layers[n][3], layers[n][4], signal, next);
+          if (given[n]) {
+            linear(layers[n][0], given[n], wave, more);
+            for (let i = 0; i < hidden; i++) next[i] += more[i];
+          }
+          [signal, next] = [silu(next), signal];
         }
-        result[at] = linear(last, lastBias, signal)[0];
+        result[at] = linear(last, lastBias, signal, logit)[0];
       }
     }
     return result;
