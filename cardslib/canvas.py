@@ -83,6 +83,8 @@ class Explorer(widgets.HBox):
 
     def close(self):
         """Leave nothing behind, neither here nor in the page."""
+        if self.comm is None:   # closed already, or never made
+            return
         for widget in (*self._links, *self.sliders.values(), *self.children, self):
             for part in ("style", "layout"):
                 if isinstance(getattr(widget, part, None), widgets.Widget):

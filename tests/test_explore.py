@@ -3,6 +3,7 @@
 That the page then shows what it should is in test_pages.py and test_browser.py.
 """
 import json
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -327,13 +328,14 @@ import gc, tracemalloc
 import numpy as np
 from ipywidgets.widgets.widget import _instances
 from cardslib.models import VAE
-model, images = VAE((24, 24)), np.random.default_rng(0).uniform(size=(60, 24, 24)).astype("float32")
+model, images = VAE((24, 24), hidden=32), np.random.default_rng(0).uniform(size=(60, 24, 24)).astype("float32")
 """
 COUNT = "gc.collect(); print(len(_instances), tracemalloc.get_traced_memory()[0])"
 
 
 def test_a_hundred_runs_of_a_cell_leave_the_widgets_of_one():
-    manager, client = start_new_kernel(kernel_name="python3")
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    manager, client = start_new_kernel(kernel_name="python3", env={**os.environ, **one_thread})
     try:
         printed = []
 
