@@ -12,7 +12,7 @@ import traitlets
 from PIL import Image
 
 from cardslib.compact import pack
-from cardslib.figures import mosaic
+from cardslib.drawing import mosaic
 from cardslib.page import SCRIPT, STYLE, stand_alone, whole_page
 
 WIDTH = "25em"   # of a slider with its label
@@ -110,6 +110,11 @@ def slider(label, value, low, high, step, digits=2):
     """A slider for a number that is shown with so many digits."""
     return widgets.FloatSlider(value, min=low, max=high, step=step, description=label, readout_format=f".{digits}f",
                                layout=dict(width=WIDTH))
+
+
+def whole(label, most):
+    """A slider for a whole number from 0 on."""
+    return widgets.IntSlider(0, 0, most, description=label, layout=dict(width=WIDTH))
 
 
 def choice(label, options, value=None):

@@ -58,18 +58,19 @@ def check_images(images, shape=None, name="images"):
     return np.require(array, np.float32, ["C", "W"])   # writeable: torch shares the memory, and warns if it must not write
 
 
-def check_labels(labels, count, classes, name="labels"):
-    """`labels` as int64 (count,), each within 0 … classes - 1."""
+def check_labels(labels, count, classes, name="labels", unknown=False):
+    """`labels` as int64 (count,), each within 0 … classes - 1; or -1 if `unknown` ones may be among them."""
     array = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name} must be whole numbers, 0 to {classes - 1}; got {array.dtype}: use {name}.astype(int) if they "
                          f"are classes")
     if array.shape != (count,):
         raise ValueError(f"{name} must be one number an image, ({count},); got {array.shape}")
-    unknown = np.unique(array[(array < 0) | (array >= classes)])
-    if unknown.size:
-        raise ValueError(f"{name} must lie within 0 … {classes - 1}, one of {classes} classes; got "
-                         f"{unknown[:5].tolist()}: leave these images out, or allow for more classes")
+    strange = np.unique(array[(array < (-1 if unknown else 0)) | (array >= classes)])
+    if strange.size:
+        where = f"0 … {classes - 1}" + (", or be -1 where not known" if unknown else "")
+        raise ValueError(f"{name} must lie within {where}, one of {classes} classes; got {strange[:5].tolist()}: "
+                         f"leave these images out, or allow for more classes")
     return array.astype(np.int64)
 
 

@@ -6,15 +6,14 @@ quicker in Python: the kernel is asked, if there is one.)  `explorer.save("name.
 """
 import zlib
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.transforms import Affine2D
 
-from cardslib.canvas import WIDTH, Explorer, choice, slider
+from cardslib.canvas import Explorer, choice, slider, whole
 from cardslib.cards import SUITS, render
 from cardslib.checks import check_count, check_images, check_named_labels, check_number
 from cardslib.compact import compact_decoder
-from cardslib.figures import CLASSES, SUIT_STYLE
+from cardslib.drawing import CLASSES, SUIT_STYLE
 from cardslib.latents import Latents
 from cardslib.outlines import outline
 
@@ -68,7 +67,7 @@ class ReconstructionExplorer(Explorer):
         self.images, self.made = images[:count], all_made[:, :count]
         errors = ((self.made - self.images) ** 2).mean((2, 3)).astype(np.float32)              # (widths, n)
         arrays = dict(images=_bytes(self.images), made=_bytes(self.made), errors=errors)
-        sliders = dict(width=choice("width", widths), image=_which_image(count))
+        sliders = dict(width=choice("width", widths), image=whole("image", count - 1))
         super().__init__("reconstruction", sliders, arrays, shape=images.shape[1:], widths=[str(width) for width in widths],
                          zoom=_zoom(192, images.shape[2]))
 
@@ -123,14 +122,15 @@ class LatentExplorer(DecoderExplorer):
 
     model   a trained VAE;  images (n, h, w): the data, of which as many are shown as a small page can hold, all within reach
     labels  (n,) with the names of the classes: to colour the map and to say what an image is; a conditional model needs them
-    span    the content sliders reach ±span
+    span    the content sliders, and those of given quantities, reach ±span
+    conditions  (n, c): what a model with conditions was told of the images
     """
 
-    def __init__(self, model, images, labels=None, names=None, span=2.5):
+    def __init__(self, model, images, labels=None, names=None, span=2.5, conditions=None):
         images = check_images(images, model.shape)
         labels = check_named_labels(labels, names, len(images))
         names = _names_of_classes(model, names)
-        latents = model.encode(images, labels if model.classes else None)
+        latents = model.encode(images, labels if model.classes else conditions)
         within = np.flatnonzero((np.abs(latents.content) <= span).all(1))
         within = within if len(within) else np.arange(len(images))
         few = within[_spread(len(within), _affordable(images, IMAGES))]
@@ -145,7 +145,7 @@ class LatentExplorer(DecoderExplorer):
             arrays |= {} if labels is None else dict(pointLabel=labels[many].astype(np.uint8))
             scene = dict(map=dict(span=span, styles=_styles(names)))
         arrays |= {} if labels is None else dict(label=self.labels.astype(np.uint8))
-        super().__init__("latent", model, names, span, dict(image=_which_image(len(few))), arrays, **scene)
+        super().__init__("latent", model, names, span, dict(image=whole("image", len(few) - 1)), arrays, **scene)
 
     def tiles(self, image, **values):
         decoded, canonical = self.decoded(values, {name: 0 if name in _PARTS else value for name, value in values.items()})
@@ -206,8 +206,9 @@ _PARTS = [name for sliders in POSE_SLIDERS.values() for name in sliders]
 
 def decoder_inputs(model):
     """What a decoder is given, in order: [name, 0] is a number, [name, k] one of k classes."""
-    choices = {"class": model.classes}
-    return [[f"z{n + 1}", 0] for n in range(model.content)] + [[name, count] for name, count in choices.items() if count]
+    numbers = [f"z{n + 1}" for n in range(model.content)] + [f"condition{n + 1}" for n in range(model.conditions)]
+    choices = {"class": model.classes, "group": model.groups}
+    return [[name, 0] for name in numbers] + [[name, count] for name, count in choices.items() if count]
 
 
 def latents_of(model, rows):
@@ -216,8 +217,11 @@ def latents_of(model, rows):
         return np.array([row[name] for row in rows], np.float32) * unit if name in rows[0] else None
     content = np.array([[row[f"z{n + 1}"] for n in range(model.content)] for row in rows], np.float32)
     label = np.array([row["class"] for row in rows]).astype(int) if model.classes else None
+    if model.conditions:
+        label = np.array([[row[f"condition{n + 1}"] for n in range(model.conditions)] for row in rows], np.float32)
+    group = np.eye(model.groups, dtype=np.float32)[[int(row["group"]) for row in rows]] if model.groups else None
     shift = np.stack([column("right"), column("down")], 1) if "right" in rows[0] else None
-    return Latents(content, label=label, shift=shift, angle=column("rotation", np.pi / 180), scale=column("scale"),
+    return Latents(content, label=label, group=group, shift=shift, angle=column("rotation", np.pi / 180), scale=column("scale"),
                    shear=column("shear", np.pi / 180))
 
 
@@ -229,6 +233,9 @@ def _slider_values(latents):
     values |= {"right": given["shift"][:, 0], "down": given["shift"][:, 1]} if "shift" in given else {}
     values |= {"scale": given["scale"]} if "scale" in given else {}
     values |= {"shear": np.degrees(given["shear"])} if "shear" in given else {}
+    values |= {"group": given["group"].argmax(1)} if "group" in given else {}
+    if "label" in given and given["label"].ndim == 2:
+        return values | {f"condition{n + 1}": column for n, column in enumerate(given["label"].T)}
     return values | ({"class": given["label"]} if "label" in given else {})
 
 
@@ -268,10 +275,6 @@ def _affordable(images, budget):
 def _spread(count, most):
     """Indices of at most so many of `count`, evenly spread."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-
-
-def _which_image(count):
-    return widgets.IntSlider(0, 0, count - 1, description="image", layout=dict(width=WIDTH))
 
 
 def _styles(names):

@@ -11,15 +11,16 @@ from safetensors.torch import save_file
 from cardslib.poses import Pose
 
 KEY = "cardslib.VAE"
-PARTS = {"shape", "content", "classes", "hidden", "pose", "decoder"}
+COUNTS = ("content", "classes", "conditions", "groups", "hidden")
+PARTS = {"shape", "pose", "decoder", *COUNTS}
 
 
 def save(model, path):
     """Write the model to one file: weights as safetensors, what it was made with as JSON in the header."""
     if not Path(path).absolute().parent.is_dir():
         raise FileNotFoundError(f"there is no folder {Path(path).parent} to save the model in: make it first")
-    made_with = dict(shape=model.shape, content=model.content, classes=model.classes, hidden=model.hidden,
-                     pose=model.pose and asdict(model.pose), decoder=model.kind)
+    made_with = dict(shape=model.shape, pose=model.pose and asdict(model.pose), decoder=model.kind,
+                     **{name: getattr(model, name) for name in COUNTS})
     save_file({name: weight.contiguous() for name, weight in model.state_dict().items()}, path, {KEY: json.dumps(made_with)})
 
 
@@ -34,7 +35,7 @@ def load(cls, path, device="cpu"):
         with safe_open(path, "pt") as file:
             made_with = json.loads((file.metadata() or {})[KEY])
             if set(made_with) != PARTS or np.prod(list(made_with["shape"])) > 1e7 \
-                    or max(made_with["content"], made_with["classes"], made_with["hidden"]) > 1e6:
+                    or max(made_with[name] for name in COUNTS) > 1e6:
                 raise ValueError("its header does not describe a VAE")
             made_with["pose"] = made_with["pose"] and Pose(**made_with["pose"])
             with torch.device("meta"):   # no memory is taken until the file is known to fit

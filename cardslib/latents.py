@@ -15,7 +15,8 @@ class Latents:
     shift       (n, 2) along x and y, in half widths of the image; shift_sd (n,) is that of each of the two
     scale       (n,) logarithm of the magnification
     shear       (n,) radians, of the symmetric shear `geometry.strain`
-    label       (n,) int64: the class that was *given* to a conditional model
+    group       (n, groups): the share of each group, q(group | image), a row sums to 1
+    label       (n,) int64, the class that was *given* to a conditional model, or (n, conditions), the quantities that were
 
     and the standard deviation of the posterior of each of the pose's parts, (n,).  NumPy arrays from `encode`, tensors
     inside the model.
@@ -31,6 +32,7 @@ class Latents:
     scale_sd: object = None
     shear: object = None
     shear_sd: object = None
+    group: object = None
     label: object = None
 
     def __len__(self):
@@ -52,8 +54,8 @@ class Latents:
 
     @property
     def means(self):
-        """The latent variables that are there, by name, without standard deviations and label."""
-        return {name: values for name, values in self.given.items() if name != "label" and not name.endswith("_sd")}
+        """The means of the Gaussian latents that are there, by name: content and pose."""
+        return {name: values for name, values in self.given.items() if name not in ("group", "label") and name[-3:] != "_sd"}
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,14 @@ class ELBO:
     """The evidence lower bound of n images, term by term, each (n,) in nats; a term that the model does not have is None.
 
     reconstruction  log-likelihood of the pixels, ≤ 0 (pixels as shares of light: minus the cross-entropy)
-    content, angle, shift, scale, shear
+    content, angle, shift, scale, shear, group
                     Kullback–Leibler divergences of these latents from their priors, ≥ 0
     total           reconstruction minus the divergences: a lower bound of log p(x), the model's log-likelihood of the image
 
     and, while a model learns, what is taken off beside (see `VAE.bound`), ≥ 0:
 
     neighbours      minus the log of the prior that similar images lie alike, up to a constant
-    side            minus the log of the share that the scores give to the side that was taken
+    side            minus the log of the share that the scores give to the side and the group that were taken
     """
 
     reconstruction: object
@@ -77,6 +79,7 @@ class ELBO:
     shift: object = None
     scale: object = None
     shear: object = None
+    group: object = None
     neighbours: object = None
     side: object = None
 

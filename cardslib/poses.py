@@ -85,11 +85,8 @@ def seen_from(points, latents):
 # ---------------------------------------------------------------------- what an encoder says of it
 
 def numbers_needed(pose):
-    """How many numbers an encoder must say of each side of an image, by name; none without a pose."""
-    if pose is None:
-        return {}
-    parts = {name: 3 if name == "shift" else 2 for name in pose.widths}          # means, and one log standard deviation
-    return {**parts, "score": 1} if pose.sides > 1 else parts
+    """How many numbers an encoder must say of the pose, by name; none without one.  Means, and one log standard deviation."""
+    return {name: 3 if name == "shift" else 2 for name in pose.widths} if pose else {}
 
 
 def encoded_sides(pose, said, angles, centre):

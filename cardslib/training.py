@@ -60,15 +60,17 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
         alignment=True, callback=None, progress=True):
     """Train `model` on images (n, h, w) in [0, 1] by maximising the ELBO; returns the `History`.
 
-    labels         (n,) whole numbers, for a conditional model
+    labels         for a model with classes: (n,) whole numbers; with conditions: (n, conditions) real numbers; with groups:
+                   none, or (n,) whole numbers where they are known and -1 where not (semi-supervised)
     epochs         passes through the images; by default as many as make about `model.steps` steps
     seed           of the order of the images and of the noise; the initial weights have the model's own seed
     beta           weight of the divergences in what is maximised (β-VAE, Higgins et al. 2017); 1 is the ELBO
     batch          images a step
     learning_rate  of the Adam optimiser, at its peak; by default `model.learning_rate`.  It rises for the first 30 % of the
                    steps, then falls to nothing (Smith's one cycle)
-    alignment      for a model that turns images all round: True to align them with one another first, so that the prior
-                   "similar images lie alike" helps; False to do without it; or an `Alignment` that is known from elsewhere
+    alignment      for a model with groups, or one that turns images all round: True to compare the images with one another
+                   first, so that the prior "similar images are of a kind and lie alike" helps; False to do without it (groups
+                   are then seldom what one hopes for); or an `Alignment` that is known from elsewhere
     callback       called with a `Progress` before the first epoch and after each
     progress       True: show epoch, loss, elapsed time and time left on one line (in a notebook or a terminal)
 
@@ -90,7 +92,7 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
     history, start = History(), time.perf_counter()
     torch.set_flush_denormal(True)   # numbers below 10⁻³⁸, of which a trained network has many, are slow: take them for zero
     try:
-        guide = model.prepare(images, alignment)
+        guide = model.prepare(images, labels, alignment)
         for epoch in range(epochs + 1):
             if epoch:
                 sums = {}

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from cardslib import alignment as module
+from cardslib import neighbours as module
 from cardslib.alignment import Alignment, align
 from cardslib.cards import SUITS, make_cards
 from cardslib.geometry import pose_matrix, rotation
@@ -166,7 +166,7 @@ def test_the_same_images_give_the_same_answer(of_turned, turned):
 
 @pytest.mark.parametrize("graph", [80, 200])
 def test_images_beyond_the_graph_are_as_well_aligned_as_those_in_it(moved, monkeypatch, graph):
-    monkeypatch.setattr(module, "GRAPH", graph)
+    monkeypatch.setattr(module, "NODES", graph)
     aligned = align(moved.images, recentre=True, axis=True)
     assert len(set(zip(aligned.component, moved.suit))) == 4
     for suit in range(4):

@@ -10,8 +10,10 @@ import pytest
 import cardslib
 
 PACKAGE = Path(cardslib.__file__).parent
-ORDER = ["checks", "geometry", "outlines", "cards", "digits", "views", "alignment", "latents", "poses", "networks", "files",
-         "models", "training", "metrics", "figures", "compact", "page", "canvas", "live", "explore", "site"]
+ORDER = ["checks", "geometry", "outlines", "cards", "digits", "views", "neighbours", "alignment",
+         "grouping", "latents", "poses", "networks",
+         "files", "bound", "models", "training", "metrics", "drawing", "figures",
+         "compact", "page", "canvas", "live", "explore", "site"]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 
@@ -52,7 +54,7 @@ def test_imports_run_one_way(module):
     assert own <= set(ORDER[:ORDER.index(module)])
 
 
-@pytest.mark.parametrize("module", ["checks", "geometry", "outlines", "cards", "digits", "metrics", "figures"])
+@pytest.mark.parametrize("module", ["checks", "geometry", "outlines", "cards", "digits", "metrics", "drawing", "figures"])
 def test_images_scores_and_figures_know_no_model(module):
     assert not {name.split(".")[0] for name in imported(module)} & {"torch", "safetensors"}
     assert not imported(module) & {"cardslib.models", "cardslib.training", "cardslib.networks"}

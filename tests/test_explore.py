@@ -168,6 +168,18 @@ def test_a_conditional_model_has_a_slider_for_its_class(cards):
         assert list(tiles)[-1].endswith(f"a {suit}")   # the nearest image is one of that class
 
 
+def test_groups_and_conditions_have_sliders_too(cards):
+    images = cards.images[:20]
+    joint = LatentExplorer(VAE((24, 24), content=0, pose=Pose(rotation=True), groups=4), images)
+    assert list(joint.sliders) == ["group", "rotation", "image"]
+    told = LatentExplorer(VAE((24, 24), content=1, conditions=2), images, conditions=np.zeros((20, 2)))
+    assert list(told.sliders) == ["z1", "condition1", "condition2", "image"]
+    for explorer, name, value in ((joint, "group", 3), (told, "condition2", 1.5)):
+        before = explorer.tiles(**explorer.values)["decoded"]
+        explorer.sliders[name].value = value
+        assert not np.array_equal(explorer.tiles(**explorer.values)["decoded"], before)
+
+
 def test_sliders_and_latents_say_the_same(posed, cards):
     rows = [dict(z1=1.0, z2=-0.5, rotation=30, right=0.1, down=-0.2, scale=0.1, shear=-10)]
     expected = Latents(np.array([[1.0, -0.5]]), angle=np.radians([30.0]), shift=np.array([[0.1, -0.2]]), scale=np.array([0.1]),

@@ -13,17 +13,19 @@ from PIL import Image
 
 from cardslib import figures
 from cardslib.cards import SUITS, card_set
+from cardslib.drawing import SUIT_STYLE
 from cardslib.figures import (
-    SUIT_STYLE,
     Figure,
     cards_study,
     curves,
+    distributions,
     encoded_against_true,
     examples,
     latent_distribution,
     latent_representation,
     loss_by_term,
     mosaic,
+    representations,
     rows_of_images,
     training_view,
 )
@@ -40,6 +42,8 @@ MADE = dict(
     rows_of_images=lambda: rows_of_images(dict(cards=CARDS.images[:8], again=CARDS.images[8:16]), "two rows of cards"),
     latent_representation=lambda: latent_representation(GRID),
     latent_distribution=lambda: latent_distribution(CONTENT, CARDS.suit, SUITS),
+    representations=lambda: representations({f"digit {i}": GRID for i in range(7)}, "seven grids in two rows"),
+    distributions=lambda: distributions({"before": CONTENT, "after": CONTENT / 2}, "two clouds of latents", CARDS.suit, SUITS),
     cards_study=lambda: cards_study(CARDS, CONTENT, GRID, "Cards 4"),
     encoded_against_true=lambda: encoded_against_true(
         {"angle (°)": (CARDS.angle + 1, CARDS.angle), "shear (°)": (-CARDS.shear, CARDS.shear)}, CARDS.suit, SUITS,
@@ -66,7 +70,7 @@ def shown(axes):
 def test_every_public_figure_is_tested_here():
     public = {name for name, function in inspect.getmembers(figures, inspect.isfunction)
               if function.__module__ == figures.__name__ and not name.startswith("_")}
-    assert public == set(MADE) | {"mosaic", "enlargement"}
+    assert public == set(MADE)
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -324,6 +328,22 @@ def test_curves_are_named_and_told_apart_without_colour(drawn):
 def test_more_curves_than_can_be_told_apart_are_refused():
     with pytest.raises(ValueError, match="^lines must hold at most 4 curves; got 5: draw two figures"):
         curves([1, 2], {name: [1, 2] for name in "abcde"}, "x", "y", "five curves")
+
+
+def test_grids_side_by_side_are_each_what_was_given_and_one_has_the_axes(drawn):
+    grids = {name: GRID[::-1] if name == "b" else GRID for name in "abcd"}
+    axes = representations(grids, "four grids", columns=3).axes
+    assert [panel.get_title() for panel in axes] == list("abcd")
+    assert np.array_equal(shown(axes[0]), mosaic(GRID, 8)) and np.array_equal(shown(axes[1]), mosaic(GRID[::-1], 8))
+    assert [bool(panel.get_xlabel()) for panel in axes] == [False, False, False, True]
+
+
+def test_distributions_side_by_side_show_each_its_own_latents():
+    left, right = distributions({"before": CONTENT, "after": 3 * CONTENT}, "two clouds", CARDS.suit, SUITS).axes
+    for axes, scale in ((left, 1), (right, 3)):
+        points = np.concatenate([np.asarray(part.get_offsets()) for part in axes.collections])
+        assert np.sort(points[:, 0]) == pytest.approx(np.sort(scale * CONTENT[:, 0]))
+    assert not left.get_legend() and right.get_legend()
 
 
 def test_the_latent_representation_wants_a_square_grid():

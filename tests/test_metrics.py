@@ -12,6 +12,7 @@ from cardslib.metrics import (
     circular_linear_correlation,
     cluster_accuracy,
     dci,
+    label_information,
     matched_accuracy,
     mig,
     probe_accuracy,
@@ -213,15 +214,29 @@ def test_matched_accuracy_uses_each_group_once():
     assert matched_accuracy([0, 0, 1, 1, 1], [5, 6, 7, 7, 7]) == 0.8        # one label has no group
 
 
+def test_latents_that_name_the_label_hold_its_whole_entropy_and_noise_holds_nothing():
+    assert label_information(APART, LABELS) == pytest.approx(np.log(4), abs=0.05)
+    assert label_information(NOISE, LABELS) == pytest.approx(0, abs=0.05)
+    assert label_information(APART, LABELS // 2) == pytest.approx(np.log(2), abs=0.05)
+
+
+def test_label_information_is_near_the_mutual_information_of_two_gaussians_and_does_not_exceed_it():
+    """Two classes at ±1 with standard deviation 1: I = log 2 − E[log(1 + exp(−2 z))], z from N(1, 1)."""
+    labels = rng.integers(0, 2, 4000)
+    content = (2.0 * labels - 1 + rng.normal(size=4000))[:, None]
+    exact = np.log(2) - np.log1p(np.exp(-2 * rng.normal(1, 1, 10**6))).mean()
+    assert exact - 0.06 < label_information(content, labels, neighbours=100) < exact + 0.02
+
+
 @pytest.mark.parametrize("labels", [LABELS.astype(float), LABELS[:, None], np.zeros(N, int)])
-@pytest.mark.parametrize("score", [probe_accuracy, cluster_accuracy, matched_accuracy])
+@pytest.mark.parametrize("score", [probe_accuracy, label_information, cluster_accuracy, matched_accuracy])
 def test_labels_that_are_none_are_refused(score, labels):
     content = LABELS if score is matched_accuracy else NOISE
     with pytest.raises(ValueError, match=r"^labels must be \(n,\) whole numbers of at least two kinds; got"):
         score(content, labels)
 
 
-@pytest.mark.parametrize("score", [probe_accuracy, cluster_accuracy, matched_accuracy])
+@pytest.mark.parametrize("score", [probe_accuracy, label_information, cluster_accuracy, matched_accuracy])
 def test_there_must_be_a_label_an_image(score):
     with pytest.raises(ValueError, match="got 10 labels for 1000 images"):
         score(LABELS if score is matched_accuracy else NOISE, LABELS[:10])

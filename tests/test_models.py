@@ -363,7 +363,7 @@ def test_a_safetensors_file_of_something_else_is_refused(path, refused):
 def rewrite(path, weights=None, **changes):
     """A plain VAE's file with other weights, or another header."""
     model = VAE(SHAPE)
-    header = dict(shape=SHAPE, content=2, classes=0, hidden=128, pose=None, decoder="dense") | changes
+    header = dict(shape=SHAPE, content=2, classes=0, conditions=0, groups=0, hidden=128, pose=None, decoder="dense") | changes
     save_file(model.state_dict() if weights is None else weights, path, {"cardslib.VAE": json.dumps(header)})
 
 
@@ -372,7 +372,8 @@ def test_the_file_is_as_these_tests_believe(path):
     assert VAE.load(path).shape == SHAPE
 
 
-@pytest.mark.parametrize("changes", [dict(shape=(24, 25)), dict(content=3), dict(hidden=64), dict(classes=4)])
+@pytest.mark.parametrize("changes", [dict(shape=(24, 25)), dict(content=3), dict(hidden=64), dict(classes=4),
+                                     dict(groups=4), dict(conditions=1)])
 def test_a_header_that_promises_other_shapes_is_refused(path, refused, changes):
     rewrite(path, **changes)
     refused(words="do not have the shapes")
@@ -380,7 +381,8 @@ def test_a_header_that_promises_other_shapes_is_refused(path, refused, changes):
 
 @pytest.mark.parametrize("changes", [dict(shape=(100_000, 100_000), hidden=10**9), dict(content=0), dict(hidden=-1),
                                      dict(hidden="128"), dict(shape=None), dict(shape=7), dict(decoder="evil"), dict(evil=1),
-                                     dict(pose=7), dict(pose=dict(rotation=True)), dict(pose=dict(evil=1)),
+                                     dict(pose=7), dict(groups=-1), dict(groups=2, classes=2),
+                                     dict(pose=dict(rotation=True)), dict(pose=dict(evil=1)),
                                      dict(pose=dict(rotation=0.1), decoder="dense"), dict(pose=dict(shift=-1), decoder="warp")])
 def test_a_tampered_header_is_refused(path, refused, changes):
     rewrite(path, **changes)

@@ -11,8 +11,8 @@ from browser import chromium, moves, needs_chromium, new_page, until
 from nbclient import NotebookClient
 
 from cardslib.cards import SUITS
+from cardslib.drawing import enlargement
 from cardslib.explore import CardExplorer, LatentExplorer, ManifoldExplorer, ReconstructionExplorer, StyleExplorer
-from cardslib.figures import enlargement
 from cardslib.models import VAE, Pose
 from cardslib.site import LivePage, build, mathml
 from cardslib.training import fit

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from cardslib import models
+from cardslib import bound
 from cardslib.alignment import Alignment
 from cardslib.cards import card_set
 from cardslib.metrics import angle_error
@@ -44,11 +44,11 @@ def known(cards, zero=0.0):
 
 def guides(model, monkeypatch):
     """What `bound` is guided by, step by step, in a list that fills while the model learns."""
-    seen, bound = [], model.bound
+    seen, method = [], model.bound
 
     def noted(images, label=None, generator=None, guide=None):
         seen.append(guide)
-        return bound(images, label, generator, guide)
+        return method(images, label, generator, guide)
 
     monkeypatch.setattr(model, "bound", noted)
     return seen
@@ -103,12 +103,12 @@ def test_each_image_is_guided_by_its_own_pose(turned, monkeypatch):
     assert len(seen) == len(first) == 3
     for guide, batch in zip(seen, first):
         index = [int(np.flatnonzero((turned.images[:300] == image).all((1, 2)))[0]) for image in batch.numpy()]
-        assert guide.angle.numpy() == pytest.approx(alignment.angle[index], abs=1e-6)
+        assert guide.alignment.angle.numpy() == pytest.approx(alignment.angle[index], abs=1e-6)
 
 
 @pytest.mark.parametrize("zero", [0, 1, -2.5])
 def test_angles_follow_an_alignment_that_is_known(turned, zero, monkeypatch):
-    monkeypatch.setattr(models, "align", None)   # not needed
+    monkeypatch.setattr(bound, "neighbours", None)   # not needed
     model = new(Pose(rotation=True))
     fit(model, turned.images, epochs=20, alignment=known(turned, zero), progress=False)
     off = model.encode(turned.images).angle - turned.angle - zero
@@ -117,7 +117,7 @@ def test_angles_follow_an_alignment_that_is_known(turned, zero, monkeypatch):
 
 def test_a_second_training_goes_on_with_the_same_angles(learnt, turned, monkeypatch, tmp_path):
     """Aligned again, images would have other zeros; so they are not, and a zero drifts by some degrees at most."""
-    monkeypatch.setattr(models, "align", None)
+    monkeypatch.setattr(bound, "neighbours", None)
     learnt[0].save(tmp_path / "model")
     model = VAE.load(tmp_path / "model")
     history = fit(model, turned.images, epochs=10, progress=False)
@@ -129,16 +129,19 @@ def test_a_second_training_goes_on_with_the_same_angles(learnt, turned, monkeypa
 
 
 @pytest.mark.parametrize("pose, asked", [
-    (Pose(rotation=True), [(False, False)]), (Pose(rotation=0.5, shear=True), [(False, True)]),
-    (Pose(rotation=True, shift=0.1, shear=True), [(True, True)]), (Pose(rotation=0.1), []), (Pose(shift=0.2), []), (None, [])])
+    (Pose(rotation=True), [(True, False, False)]), (Pose(rotation=0.5, shear=True), [(True, False, True)]),
+    (Pose(rotation=True, shift=0.1, shear=True), [(True, True, True)]), (Pose(rotation=0.1), []), (Pose(shift=0.2), []),
+    (None, [])])
 def test_images_are_aligned_once_and_only_for_a_model_that_looks_all_round(turned, monkeypatch, pose, asked):
-    calls, align = [], models.align
+    calls, neighbours, along = [], bound.neighbours, bound.along
 
-    def noted(images, recentre, axis):
-        calls.append((recentre, axis))
-        return align(images, recentre, axis)
+    def noted(graph, axis):
+        calls[-1] += (axis,)
+        return along(graph, axis)
 
-    monkeypatch.setattr(models, "align", noted)
+    monkeypatch.setattr(bound, "neighbours", lambda images, turn, recentre, *more: (
+        calls.append((turn, recentre)), neighbours(images, turn, recentre, *more))[1])
+    monkeypatch.setattr(bound, "along", noted)
     model = new(pose, hidden=8)
     for _ in range(2):
         fit(model, turned.images[:40], epochs=1, progress=False)
