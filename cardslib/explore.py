@@ -95,6 +95,7 @@ class DecoderExplorer(Explorer):
         own = {name: widget for name, widget in own.items() if name not in without} | (sliders or {})
         about, numbers = compact_decoder(model, inputs, span)
         super().__init__(kind, own, numbers | (arrays or {}), decoder=about, inputs=inputs, shape=model.shape,
+                         learning=model.learning,
                          posed=bool(model.pose), names=None if names is None else [str(name) for name in names],
                          **dict(zoom=_zoom(160, model.shape[1])) | scene)
         self.canvas.on_msg(self._answer)

@@ -367,6 +367,7 @@ async function render({ model, el }) {
     names = scene.sliders.map(slider => slider.name);
     const view = model.get("data"), arrays = await unpack(scene.arrays, view);
     const decode = scene.decoder && makeDecode(model, scene, arrays, words => { note.textContent = words; });
+    if (scene.learning) note.textContent += " The model is still learning: this is as far as it had come. Run this cell again when it is done.";
     draw = SCENES[scene.kind](scene, arrays, decode);
     const together = moves => {   // several sliders move at once
       held = true;

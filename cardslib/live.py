@@ -29,7 +29,7 @@ class LiveTraining:
         live = LiveTraining(digits.images, digits.label, range(10)).start(model, digits.images)
         history = live.wait()   # in another cell, before the model is used
 
-    For models with two content latents and no given label.
+    For models with two content latents and neither classes, conditions nor groups.
     """
 
     def __init__(self, images, labels=None, names=None, frames=20):
@@ -77,9 +77,10 @@ class LiveTraining:
 
     def _draw(self, progress):
         model, span = progress.model, 3.0
-        if model.content != 2 or model.classes:   # said before the first epoch, when nothing is lost yet
-            raise ValueError(f"LiveTraining draws models with two content latents and no label; this one has {model.content} "
-                             f"and {model.classes} classes")
+        given = model.classes + model.conditions + model.groups
+        if model.content != 2 or given:   # said before the first epoch, when nothing is lost yet
+            raise ValueError(f"LiveTraining draws models with two content latents and nothing beside them; this one has "
+                             f"{model.content} content latents and {given or 'no'} classes, conditions or groups")
         figure = training_view(model.decode(latent_grid(10, span)), model.encode(self.images).content, self.labels, self.names,
                                progress.history, progress.epochs, span)
         self.pictures.append(figure.picture)

@@ -86,6 +86,7 @@ class VAE(nn.Module):
             self.encoder = kind(self.shape, sum(self._numbers.values()), self.hidden, told, **more)
             self.decoder = make_decoder(self.kind, self.shape, self.content, self.hidden, given, pose)
         self.steps, self.learning_rate = (650, 1e-2) if sides > 1 else (1000, 6e-3)   # of a training, by default
+        self.learning = False   # a training has not come to its end yet: `fit` says so
         self.chunk = FEW if self.kind in ("spatial", "skip") else CHUNK
         self.register_buffer("prepared", torch.tensor(False))
         self.register_buffer("sides", orientations(sides), persistent=False)

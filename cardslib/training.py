@@ -90,6 +90,7 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * batches + 1)
 
     history, start = History(), time.perf_counter()
+    model.learning = True
     torch.set_flush_denormal(True)   # numbers below 10⁻³⁸, of which a trained network has many, are slow: take them for zero
     try:
         guide = model.prepare(images, labels, alignment)
@@ -119,6 +120,7 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
             print(f"interrupted after {len(history.loss)} of {epochs} epochs: the model keeps what it has learnt")
     finally:
         torch.set_flush_denormal(False)
+        model.learning = False
     return history
 
 

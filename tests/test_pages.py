@@ -186,6 +186,25 @@ def test_a_page_fits_a_phone(opened, file):
         assert slider.bounding_box()["width"] > 90 and slider.bounding_box()["height"] >= 24   # a finger can take it
 
 
+@needs_chromium
+def test_an_explorer_of_a_model_that_is_still_learning_says_so(browser, tmp_path):
+    def note(model, name):
+        ManifoldExplorer(model, grid=3).save(tmp_path / f"{name}.html")
+        page = new_page(browser)
+        page.goto((tmp_path / f"{name}.html").as_uri())
+        words = ready(page.locator(".cards-explorer")).locator(".cards-note").inner_text()
+        assert page.problems == []
+        page.close()
+        return words
+
+    model, words = VAE((12, 12), hidden=8), []
+    images = np.random.default_rng(0).uniform(size=(20, 12, 12))
+    fit(model, images, epochs=1, progress=False,
+        callback=lambda progress: progress.epoch and words.append(note(progress.model, "early")))
+    assert "still learning" in words[0] and "Run this cell again" in words[0]
+    assert note(model, "done") == ""
+
+
 CONTRAST = """element => { const rgb = text => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
   const light = c => c.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);

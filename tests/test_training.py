@@ -228,6 +228,22 @@ def test_an_interrupted_training_keeps_the_model_and_the_history(cards):
     assert not np.allclose(model.decode(np.zeros((1, 2))), fresh.decode(np.zeros((1, 2))))
 
 
+def test_a_model_says_that_it_is_learning_until_it_has_learnt(cards):
+    model, said = VAE((24, 24), hidden=8), []
+
+    def interrupt(progress):
+        said.append(model.learning)
+        if progress.epoch == 1:
+            raise KeyboardInterrupt
+
+    assert not model.learning
+    fit(model, cards.images, epochs=5, callback=interrupt, progress=False)
+    assert said == [True, True] and not model.learning
+    with pytest.raises(ZeroDivisionError):
+        fit(model, cards.images, epochs=1, callback=lambda progress: 1 / 0, progress=False)
+    assert not model.learning
+
+
 def test_an_interrupted_training_can_go_on(cards):
     model = new()
     first = fit(model, cards.images, epochs=10, progress=False, callback=Noted(stop_after=5))
