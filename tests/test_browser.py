@@ -250,5 +250,5 @@ def test_a_training_is_paused_and_stopped_by_its_buttons(lab):
     until(lambda: epoch() > paused)
     page.get_by_role("button", name="stop", exact=True).click()
     until(lambda: words.inner_text().endswith("· stopped"))
-    assert page.get_by_role("button", name="stop", exact=True).is_disabled()
+    until(lambda: page.get_by_role("button", name="stop", exact=True).is_disabled())
     assert page.locator("img[alt*='while it learns']").count() == 1 and page.problems == []
