@@ -193,7 +193,8 @@ class StyleExplorer(DecoderExplorer):
         if not model.classes:
             raise ValueError("model must be conditional for a StyleExplorer, VAE(…, classes=k); this one has no classes: use "
                              "LatentExplorer")
-        super().__init__("style", model, _names_of_classes(model, names), span, without=["class"])
+        super().__init__("style", model, _names_of_classes(model, names), span, without=["class"],
+                         zoom=_zoom(96, model.shape[1]))
 
     def tiles(self, **values):
         images = self.decoded(*({**values, "class": number} for number in range(self.model.classes)))
