@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # Threads that wait soon go to sleep: see cardslib/__init__.py.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: lab test lectures bench bench-columns bench-groups bench-rvae lint clean
+.PHONY: lab test lectures site bench bench-columns bench-groups bench-rvae lint clean
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab $(ARGS) lectures
@@ -21,6 +21,10 @@ test: $(VENV)/installed
 lectures: $(VENV)/installed
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level=WARN --ExecutePreprocessor.record_timing=False \
 	    --ExecutePreprocessor.kernel_name=python3 $(or $(ARGS),lectures/*.ipynb)
+
+# The course as a static site, in site/: it opens from the file system, needs no network, and its sliders live.
+site: $(VENV)/installed
+	$(BIN)/python -m cardslib.site --to site lectures/*.ipynb
 
 bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/measure.py $(ARGS)
@@ -40,7 +44,7 @@ bench-groups: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[files,lab,test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[files,lab,site,test]"
 	touch $@
 
 clean:

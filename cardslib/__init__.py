@@ -1,7 +1,7 @@
 """Variational autoencoders for images of atoms: the small package behind the course's lectures.
 
 Data flows one way, and so do the imports: images (cards, digits, crystals) → models → training → columns, patches, metrics
-→ figures, live, explore.
+→ figures, live, explore, site.
 """
 import os
 

@@ -1,171 +1,297 @@
-"""Explorers: sliders beside a canvas.  Move a slider, and the picture follows.
+"""Explorers: sliders beside pictures.  Move a slider, and the picture follows.
 
-Each is a set of named sliders and a function that turns their values into a picture and a caption.  If that function fails,
-the page says so in words, beside the sliders.
+The page does the work: it knows the outlines of the cards and the weights of the decoders, so that a slider answers within a
+frame and still does so in a saved page, on a phone, without any Python.  (A decoder that is a network of the coordinates is
+quicker in Python: the kernel is asked, if there is one.)  `explorer.save("name.html")` writes such a page.
 """
-from pathlib import Path
+import zlib
 
-import anywidget
-import ipywidgets as widgets
 import numpy as np
-import traitlets
+from matplotlib.transforms import Affine2D
 
+from cardslib.canvas import Explorer, choice, slider, whole
 from cardslib.cards import SUITS, render
-from cardslib.checks import check_count, check_images, check_named_labels
-from cardslib.figures import enlargement, mosaic
+from cardslib.checks import check_count, check_images, check_named_labels, check_number
+from cardslib.compact import compact_decoder
+from cardslib.drawing import CLASSES, SUIT_STYLE
 from cardslib.latents import Latents
+from cardslib.outlines import outline
 
-HERE = Path(__file__).parent
-
-
-class Canvas(anywidget.AnyWidget):
-    """A grey picture in the page, drawn from raw bytes, with a caption that is also its accessible name."""
-
-    _esm = HERE / "canvas.js"
-    _css = HERE / "canvas.css"
-    pixels = traitlets.Bytes(b"").tag(sync=True)   # one byte a pixel, row by row
-    rows = traitlets.Int(0).tag(sync=True)
-    columns = traitlets.Int(0).tag(sync=True)
-    zoom = traitlets.Float(4.0).tag(sync=True)     # screen pixels a pixel
-    caption = traitlets.Unicode("").tag(sync=True)
-    problem = traitlets.Unicode("").tag(sync=True)
-
-    def show(self, picture, caption):
-        """Draw a picture (rows, columns) of floats in [0, 1]."""
-        grey = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
-        with self.hold_sync():   # one message: size, bytes and words change together
-            self.rows, self.columns = grey.shape
-            self.pixels, self.caption, self.problem = grey.tobytes(), caption, ""
-
-
-class Explorer(widgets.HBox):
-    """Sliders and a canvas.
-
-    sliders   {name: slider}; the names are the arguments of draw
-    draw      a function of the sliders' values that returns a picture (rows, columns) in [0, 1] and a caption
-    zoom      screen pixels a pixel
-    """
-
-    def __init__(self, sliders, draw, zoom):
-        self.sliders, self.draw, self.canvas = sliders, draw, Canvas(zoom=zoom)
-        for slider in sliders.values():
-            slider.observe(self._redraw, "value")
-        self._redraw()
-        super().__init__([widgets.VBox(list(sliders.values())), self.canvas])
-
-    def __repr__(self):
-        """What stands in the notebook while no kernel runs."""
-        return f"{type(self).__name__}, with sliders for {', '.join(self.sliders)}: run this cell to move them"
-
-    def _redraw(self, _change=None):
-        try:
-            self.canvas.show(*self.draw(**{name: slider.value for name, slider in self.sliders.items()}))
-        except Exception as problem:   # a slider's error reaches nobody unless the page shows it
-            self.canvas.problem = f"{type(problem).__name__}: {problem}"
+IMAGES = 40_000       # bytes that the images of the data may take, packed, in an explorer
+POINTS = 2000         # of the data on the map
+MARKERS = {"o": "●", "^": "▲", "v": "▼", "D": "◆"}
+POSE_SLIDERS = {   # of each part of a pose: the sliders' names, with label, reach, step and digits
+    "angle": {"rotation": ("rotation (°)", 180, 1, 0)},
+    "shift": {"right": ("shift right", 0.3, 0.01, 2), "down": ("shift down", 0.3, 0.01, 2)},
+    "scale": {"scale": ("log scale", 0.5, 0.02, 2)},
+    "shear": {"shear": ("shear (°)", 30, 0.5, 1)}}
 
 
 class CardExplorer(Explorer):
     """One card in any pose: sliders for suit, rotation, shear and shift.  What you see is what a model gets, 48×48 pixels."""
 
     def __init__(self, suit="spade", size=48):
-        check_count("size", size, 8)
+        self.size = check_count("size", size, 8)
         if suit not in SUITS:
             raise ValueError(f"suit must be one of {', '.join(SUITS)}; got {suit!r}")
         sliders = dict(
-            suit=_choice("suit", SUITS, suit),
-            rotation=_slider("rotation (°)", 0, -180, 180, 1, ".0f"),
-            shear=_slider("shear (°)", 0, -20, 20, 0.5, ".1f"),
-            right=_slider("shift right", 0, -0.2, 0.2, 0.01),
-            down=_slider("shift down", 0, -0.2, 0.2, 0.01))
-        self.size = size
-        super().__init__(sliders, self._draw_card, zoom=288 / size)
+            suit=choice("suit", SUITS, suit),
+            rotation=slider("rotation (°)", 0, -180, 180, 1, 0),
+            shear=slider("shear (°)", 0, -20, 20, 0.5, 1),
+            right=slider("shift right", 0, -0.2, 0.2, 0.01),
+            down=slider("shift down", 0, -0.2, 0.2, 0.01))
+        super().__init__("card", sliders, _outlines(size), size=size, names=SUITS, zoom=_zoom(288, size))
 
-    def _draw_card(self, suit, rotation, shear, right, down):
-        card = render([SUITS.index(suit)], [np.radians(rotation)], [np.radians(shear)], [(right, down)], self.size)[0]
-        return card, f"{suit}, turned by {rotation:.0f}°, sheared by {shear:.1f}°, shifted by ({right:.2f}, {down:.2f})"
-
-
-POSE_SLIDERS = {   # of each part of a pose: the sliders' names, with description, reach, step and format
-    "angle": {"rotation": ("rotation (°)", 180, 1, ".0f")},
-    "shift": {"right": ("shift right", 0.3, 0.01, ".2f"), "down": ("shift down", 0.3, 0.01, ".2f")},
-    "scale": {"scale": ("log scale", 0.5, 0.02, ".2f")},
-    "shear": {"shear": ("shear (°)", 30, 0.5, ".1f")}}
-
-
-class LatentExplorer(Explorer):
-    """Travel in the latent space: a slider a content latent; the decoded image, and beside it the nearest image of the data.
-
-    A model with a pose has sliders for its parts as well, and between the two its canonical picture, which only the content
-    changes.
-
-    model   a trained VAE without labels; images (n, h, w): the data
-    labels  (n,) with the names of the classes, if the caption is to say what the nearest image is
-    """
-
-    def __init__(self, model, images, labels=None, names=None, span=2.5):
-        self.model, self.images = model, check_images(images, model.shape)
-        if model.classes:
-            raise ValueError("LatentExplorer is for models without labels; this one is conditional")
-        self.names = names
-        self.labels = check_named_labels(labels, names, len(self.images))
-        sliders = {f"z{i + 1}": _slider(f"z{'₁₂₃₄₅₆₇₈₉'[i] if i < 9 else i + 1}", 0, -span, span, 0.05)
-                   for i in range(model.content)}
-        for part in model.pose.widths if model.pose else ():
-            sliders |= {name: _slider(words, 0, -reach, reach, step, form)
-                        for name, (words, reach, step, form) in POSE_SLIDERS[part].items()}
-        self.content = model.encode(self.images).content
-        super().__init__(sliders, self._draw_journey, zoom=_zoom(256, model.shape[0]))
-
-    def _draw_journey(self, rotation=None, right=None, down=None, scale=None, shear=None, **values):
-        point = np.array(list(values.values()), np.float32)
-        pose = Latents(point[None], angle=None if rotation is None else np.radians([rotation]),
-                       shift=None if right is None else np.array([[right, down]]),
-                       scale=None if scale is None else np.array([scale]),
-                       shear=None if shear is None else np.radians([shear]))
-        nearest = int(((self.content - point) ** 2).sum(1).argmin())
-        canonical = [self.model.decode(point[None])[0]] if self.model.pose else []
-        picture = mosaic(np.stack([self.model.decode(pose)[0], *canonical, self.images[nearest]]), 2 + len(canonical))
-        moved = dict(rotation=rotation, right=right, down=down, scale=scale, shear=shear)
-        place = ", ".join(f"{name} = {value:.2f}" for name, value in {**values, **moved}.items() if value is not None)
-        kind = "" if self.labels is None else f" (a {self.names[self.labels[nearest]]})"
-        away = np.sqrt(((self.content[nearest] - point) ** 2).sum())
-        middle = "; middle: in the pose zero; " if canonical else "; "
-        return picture, f"left: decoded at {place}{middle}right: the nearest image of the data{kind}, {away:.2f} away"
+    def tiles(self, suit, rotation, shear, right, down):
+        card, = render([suit], [np.radians(rotation)], [np.radians(shear)], [(right, down)], self.size)
+        return {SUITS[suit]: card}
 
 
 class ReconstructionExplorer(Explorer):
-    """Images, their reconstructions and the difference: sliders for the bottleneck's width and for the image.
+    """Reconstructions, their originals and the difference: sliders for the bottleneck's width and for the image.
 
     images           (n, h, w)
     reconstructions  {width: (n, h, w)}
+
+    As many of the images are shown as a small page can hold.
     """
 
     def __init__(self, images, reconstructions):
-        self.images = check_images(images)
-        self.reconstructions = {width: check_images(made, self.images.shape[1:], "reconstructions")
-                                for width, made in reconstructions.items()}
-        if not self.reconstructions or any(made.shape != self.images.shape for made in self.reconstructions.values()):
+        images = check_images(images)
+        reconstructions = {width: check_images(made, images.shape[1:], "reconstructions")
+                           for width, made in reconstructions.items()}
+        if not reconstructions or any(made.shape != images.shape for made in reconstructions.values()):
             raise ValueError("reconstructions must hold, for each width, one image for each of the images")
-        widths = list(self.reconstructions)
-        sliders = dict(width=_choice("width", widths, widths[0]),
-                       image=widgets.IntSlider(0, 0, len(self.images) - 1, description="image"))
-        super().__init__(sliders, self._draw_comparison, zoom=_zoom(224, self.images.shape[1]))
+        widths, all_made = list(reconstructions), np.stack(list(reconstructions.values()))     # (widths, n, h, w)
+        count = _affordable(np.concatenate([images[None], all_made]).swapaxes(0, 1), 6 * IMAGES)
+        self.images, self.made = images[:count], all_made[:, :count]
+        errors = ((self.made - self.images) ** 2).mean((2, 3)).astype(np.float32)              # (widths, n)
+        arrays = dict(images=_bytes(self.images), made=_bytes(self.made), errors=errors)
+        sliders = dict(width=choice("width", widths), image=whole("image", count - 1))
+        super().__init__("reconstruction", sliders, arrays, shape=images.shape[1:], widths=[str(width) for width in widths],
+                         zoom=_zoom(192, images.shape[2]))
 
-    def _draw_comparison(self, width, image):
-        original, made = self.images[image], self.reconstructions[width][image]
-        picture = mosaic(np.stack([original, made, np.abs(made - original)]), 3)
-        error = np.mean((made - original) ** 2)
-        return picture, f"image {image} | through a bottleneck of {width} | difference: mean squared error {error:.4f}"
+    def tiles(self, width, image):
+        original, made = self.images[image], self.made[width, image]
+        label = self.canvas.scene["widths"][width]
+        return {f"through {label}": made, f"image {image}": original, "difference": np.abs(made - original)}
+
+
+class DecoderExplorer(Explorer):
+    """What the explorers of a decoder share: a slider a content latent, one for the class, one for each part of the pose.
+
+    model  a trained VAE;  names: of its classes;  span: the content sliders reach ±span;  without: sliders to leave out
+    """
+
+    def __init__(self, kind, model, names, span, sliders=None, arrays=None, without=(), **scene):
+        self.model, self.names = model, names
+        self.span = check_number("span", span, 0.1, 10)
+        inputs = decoder_inputs(model)
+        own = {name: slider(_subscripted(name), 0, -span, span, 0.05) if not count
+               else choice(name, names if name == "class" else range(1, count + 1)) for name, count in inputs}
+        for part in model.pose.widths if model.pose else ():
+            own |= {name: slider(label, 0, -reach, reach, step, digits)
+                    for name, (label, reach, step, digits) in POSE_SLIDERS[part].items()}
+        own = {name: widget for name, widget in own.items() if name not in without} | (sliders or {})
+        about, numbers = compact_decoder(model, inputs, span)
+        super().__init__(kind, own, numbers | (arrays or {}), decoder=about, inputs=inputs, shape=model.shape,
+                         posed=bool(model.pose), names=None if names is None else [str(name) for name in names],
+                         **dict(zoom=_zoom(160, model.shape[1])) | scene)
+        self.canvas.on_msg(self._answer)
+
+    def decoded(self, *rows):
+        """Images (n, h, w) at the values of the sliders, one dictionary of values an image."""
+        return self.model.decode(latents_of(self.model, rows))
+
+    def _answer(self, canvas, message, _buffers):
+        """Decode for the page, if it asks; what goes wrong is said there."""
+        try:
+            images = self.decoded(*message["rows"])
+            canvas.send(dict(number=message["number"]), [_bytes(images).tobytes()])
+        except Exception as problem:   # an error in a callback reaches nobody unless the page shows it
+            canvas.send(dict(number=message["number"], problem=f"{type(problem).__name__}: {problem}"))
+
+
+class LatentExplorer(DecoderExplorer):
+    """Travel in the latent space: the decoded image, and beside it the nearest image of the data.
+
+    A slider a content latent, and one for each part of the pose; between the two images then stands the canonical one, which
+    only the content changes.  A conditional model has a slider for the class.  The slider `image` chooses an image: all others
+    go where it was encoded, and its reconstruction stands beside it.  Click on the map of the latents, or use the arrow keys
+    there, to travel.
+
+    model   a trained VAE;  images (n, h, w): the data, of which as many are shown as a small page can hold, all within reach
+    labels  (n,) with the names of the classes: to colour the map and to say what an image is; a conditional model needs them
+    span    the content sliders, and those of given quantities, reach ±span
+    conditions  (n, c): what a model with conditions was told of the images
+    """
+
+    def __init__(self, model, images, labels=None, names=None, span=2.5, conditions=None):
+        images = check_images(images, model.shape)
+        labels = check_named_labels(labels, names, len(images))
+        names = _names_of_classes(model, names)
+        latents = model.encode(images, labels if model.classes else conditions)
+        within = np.flatnonzero((np.abs(latents.content) <= span).all(1))
+        within = within if len(within) else np.arange(len(images))
+        few = within[_spread(len(within), _affordable(images, IMAGES))]
+        self.images, self.labels, self.latents = images[few], None if labels is None else labels[few], latents[few]
+        arrays = dict(images=_bytes(self.images), content=self.latents.content)
+        arrays |= {f"at/{name}": values.astype(np.float32) for name, values in _slider_values(self.latents).items()}
+        scene = {}
+        if model.content:
+            many = within[_spread(len(within), POINTS)]
+            two = np.pad(latents.content[many], ((0, 0), (0, max(0, 2 - model.content))))[:, :2]
+            arrays |= dict(points=two.astype(np.float16))
+            arrays |= {} if labels is None else dict(pointLabel=labels[many].astype(np.uint8))
+            scene = dict(map=dict(span=span, styles=_styles(names)))
+        arrays |= {} if labels is None else dict(label=self.labels.astype(np.uint8))
+        super().__init__("latent", model, names, span, dict(image=whole("image", len(few) - 1)), arrays, **scene)
+
+    def tiles(self, image, **values):
+        decoded, canonical = self.decoded(values, {name: 0 if name in _PARTS else value for name, value in values.items()})
+        near = self._nearest(image, values)
+        kind = "" if self.labels is None else f", a {self.names[self.labels[near]]}"
+        canonical = {"in pose zero": canonical} if self.model.pose else {}
+        return {"decoded": decoded, **canonical, f"image {near}{kind}": self.images[near]}
+
+    def _nearest(self, image, values):
+        if not self.model.content:
+            return image
+        squares = ((self.latents.content - [values[f"z{n + 1}"] for n in range(self.model.content)]) ** 2).sum(1)
+        squares[image] -= 1e-6   # stay if none is nearer
+        if "class" in values:
+            squares[self.labels != values["class"]] = np.inf
+        return int(squares.argmin())
+
+
+class ManifoldExplorer(DecoderExplorer):
+    """The decoded grid of the first two content latents with a cursor in it, and the image at the cursor.
+
+    The other latents, the class of a conditional model and the pose have sliders: the whole grid follows them.
+
+    model  a trained VAE;  names: of its classes;  span: the grid reaches ±span;  grid: images along an edge
+    """
+
+    def __init__(self, model, names=None, span=2.5, grid=10):
+        if not model.content:
+            raise ValueError("model must have content latents for a grid; this one has none: use LatentExplorer for its pose")
+        super().__init__("manifold", model, _names_of_classes(model, names), span, zoom=_zoom(240, model.shape[1]),
+                         map=dict(span=span, grid=check_count("grid", grid, 2)))
+
+    def tiles(self, **values):
+        return {"decoded": self.decoded(values)[0]}
+
+
+class StyleExplorer(DecoderExplorer):
+    """The same style in every class of a conditional model: the content is shared, the class goes along the row.
+
+    model  a trained VAE with classes;  names: of its classes
+    """
+
+    def __init__(self, model, names=None, span=2.5):
+        if not model.classes:
+            raise ValueError("model must be conditional for a StyleExplorer, VAE(…, classes=k); this one has no classes: use "
+                             "LatentExplorer")
+        super().__init__("style", model, _names_of_classes(model, names), span, without=["class"])
+
+    def tiles(self, **values):
+        images = self.decoded(*({**values, "class": number} for number in range(self.model.classes)))
+        return {str(name): image for name, image in zip(self.names, images)}
+
+
+# ---------------------------------------------------------------------- between sliders and models
+
+_PARTS = [name for sliders in POSE_SLIDERS.values() for name in sliders]
+
+
+def decoder_inputs(model):
+    """What a decoder is given, in order: [name, 0] is a number, [name, k] one of k classes."""
+    numbers = [f"z{n + 1}" for n in range(model.content)] + [f"condition{n + 1}" for n in range(model.conditions)]
+    choices = {"class": model.classes, "group": model.groups}
+    return [[name, 0] for name in numbers] + [[name, count] for name, count in choices.items() if count]
+
+
+def latents_of(model, rows):
+    """`Latents` from the sliders' values, one dictionary an image; a part of the pose that is not there is zero."""
+    def column(name, unit=1.0):
+        return np.array([row[name] for row in rows], np.float32) * unit if name in rows[0] else None
+    content = np.array([[row[f"z{n + 1}"] for n in range(model.content)] for row in rows], np.float32)
+    label = np.array([row["class"] for row in rows]).astype(int) if model.classes else None
+    if model.conditions:
+        label = np.array([[row[f"condition{n + 1}"] for n in range(model.conditions)] for row in rows], np.float32)
+    group = np.eye(model.groups, dtype=np.float32)[[int(row["group"]) for row in rows]] if model.groups else None
+    shift = np.stack([column("right"), column("down")], 1) if "right" in rows[0] else None
+    return Latents(content, label=label, group=group, shift=shift, angle=column("rotation", np.pi / 180), scale=column("scale"),
+                   shear=column("shear", np.pi / 180))
+
+
+def _slider_values(latents):
+    """The sliders' values of encoded images, {name: (n,)}: the inverse of `latents_of`."""
+    values = {f"z{n + 1}": column for n, column in enumerate(latents.content.T)}
+    given = latents.given
+    values |= {"rotation": np.degrees(given["angle"])} if "angle" in given else {}
+    values |= {"right": given["shift"][:, 0], "down": given["shift"][:, 1]} if "shift" in given else {}
+    values |= {"scale": given["scale"]} if "scale" in given else {}
+    values |= {"shear": np.degrees(given["shear"])} if "shear" in given else {}
+    values |= {"group": given["group"].argmax(1)} if "group" in given else {}
+    if "label" in given and given["label"].ndim == 2:
+        return values | {f"condition{n + 1}": column for n, column in enumerate(given["label"].T)}
+    return values | ({"class": given["label"]} if "label" in given else {})
+
+
+def _names_of_classes(model, names):
+    """The names, or numbers in their place; a ValueError if a conditional model has not as many classes."""
+    if not model.classes:
+        return names
+    names = range(model.classes) if names is None else names
+    if len(names) != model.classes:
+        raise ValueError(f"names must name the {model.classes} classes of this model; got {len(names)}")
+    return names
+
+
+# ---------------------------------------------------------------------- what goes to the page
+
+def _outlines(size):
+    """Closed polygons of the suits' outlines, {"suit/part": (points, 2)}: curves as fine as Agg makes them at this size."""
+    arrays = {}
+    for number, suit in enumerate(SUITS):
+        path = outline(suit)
+        fine = path.transformed(Affine2D().scale(size / 2))
+        for part, polygon in enumerate(fine.to_polygons()):
+            arrays[f"{number}/{part}"] = (polygon / (size / 2)).astype(np.float32)
+    return arrays
+
+
+def _bytes(images):
+    return (images * 255 + 0.5).astype(np.uint8)
+
+
+def _affordable(images, budget):
+    """How many of the images (n, …) may go to the page if they may take so many bytes, packed."""
+    sample = _bytes(images[_spread(len(images), 50)])
+    return max(1, min(len(images), int(budget / (len(zlib.compress(sample.tobytes())) / len(sample)))))
+
+
+def _spread(count, most):
+    """Indices of at most so many of `count`, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+def _styles(names):
+    """Colour and marker of each class: the suits' own, else the class's first letter or digit, as in the figures."""
+    if names is None or len(names) == 1:
+        return [("#0072B2", "●")]
+    styles = []
+    for index, name in enumerate(map(str, names)):
+        colour, marker = SUIT_STYLE.get(name, (CLASSES[index % len(CLASSES)], name[0]))
+        styles.append((colour, MARKERS.get(marker, marker) if name in SUIT_STYLE else marker))
+    return styles
+
+
+def _subscripted(name):
+    return "z" + name[1:].translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")) if name[1:].isdigit() else name
 
 
 def _zoom(shown, pixels):
-    """Screen pixels a canvas pixel, for images of `pixels` to be `shown` so large (a mosaic enlarges small ones)."""
-    return shown / (pixels * enlargement(pixels))
-
-
-def _slider(description, value, low, high, step, format=".2f"):
-    return widgets.FloatSlider(value, min=low, max=high, step=step, description=description, readout_format=format)
-
-
-def _choice(description, options, value):
-    return widgets.SelectionSlider(options=options, value=value, description=description)
+    """Screen pixels a pixel, a whole number: images of `pixels` are shown about so large."""
+    return max(1, round(shown / pixels))

@@ -12,7 +12,8 @@ import cardslib
 PACKAGE = Path(cardslib.__file__).parent
 ORDER = ["checks", "geometry", "outlines", "cards", "digits", "lattices", "crystals", "micrographs", "microscope",
          "views", "neighbours", "alignment", "grouping", "latents", "poses", "networks", "files", "bound", "models", "training",
-         "columns", "column_network", "patches", "metrics", "drawing", "figures", "live", "explore"]
+         "columns", "column_network", "patches", "metrics", "drawing", "figures", "maps",
+         "compact", "page", "canvas", "live", "explore", "column_explorers", "site"]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 
@@ -121,5 +122,7 @@ def test_waiting_threads_go_to_sleep_unless_the_user_says_otherwise(given, then)
     assert done.stdout == f"{then}\n"
 
 
-def test_the_canvas_is_in_the_package():
-    assert (PACKAGE / "canvas.js").stat().st_size > 0 and (PACKAGE / "canvas.css").stat().st_size > 0
+def test_the_script_of_the_explorers_is_in_the_package_and_asks_no_network():
+    for name in ("explorer.js", "explorer.css"):
+        text = (PACKAGE / name).read_text("utf-8")
+        assert text and not [word for word in ("http", "fetch(", "import(", "@import", "url(") if word in text]

@@ -1,10 +1,12 @@
 """The live view: it draws while `fit` runs, to the last epoch, and can be saved as an animation."""
+import time
 from types import SimpleNamespace
 
 import IPython
 import IPython.display
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 from cardslib import live as module
@@ -134,3 +136,71 @@ def test_there_is_nothing_to_save_before_a_training(cards, tmp_path):
 def test_images_are_checked_before_the_training(cards):
     with pytest.raises(ValueError, match="^images must be .*uint8"):
         LiveTraining((cards.images * 255).astype(np.uint8))
+
+
+# ---------------------------------------------------------------------- in the background
+
+@pytest.fixture
+def small(monkeypatch):
+    """A view that draws nothing, and a small model."""
+    drawn = SimpleNamespace(picture=None, _repr_mimebundle_=lambda: [{"text/html": ""}])
+    monkeypatch.setattr(module, "training_view", lambda *args: drawn)
+    return LiveTraining(np.eye(4)[None], frames=3), VAE((4, 4), hidden=4)
+
+
+IMAGES = np.random.default_rng(0).uniform(size=(40, 4, 4)).astype(np.float32)
+
+
+def test_a_started_training_learns_what_fit_learns(small):
+    live, model = small
+    history = live.start(model, IMAGES, epochs=3).wait()
+    assert history.loss == fit(VAE((4, 4), hidden=4), IMAGES, epochs=3, progress=False).loss
+    assert live._panel.words.value.startswith("epoch 3 of 3") and live._panel.words.value.endswith("finished")
+
+
+def test_it_is_paused_goes_on_and_is_stopped(small):
+    live, model = small
+    live.start(model, IMAGES, epochs=100_000)
+    panel = live._panel
+    panel.pause.value = True
+    time.sleep(0.2)
+    paused = panel.words.value
+    time.sleep(0.2)
+    assert panel.words.value == paused and panel.pause.description == "go on"
+    panel.pause.value = False
+    time.sleep(0.2)
+    assert panel.words.value != paused and panel.pause.description == "pause"
+    panel.pause.value = True
+    panel.stop.click()   # paused or not
+    assert live.wait().interrupted and panel.words.value.endswith("· stopped") and panel.pause.disabled
+
+
+def test_what_goes_wrong_in_the_background_is_said_and_raised(small):
+    live, model = small
+    live.start(model, IMAGES[:, :3])
+    with pytest.raises(ValueError, match="^images must be"):
+        live.wait()
+    assert live._panel.words.value.startswith("ValueError: images must be")
+
+
+def test_a_view_has_one_training_and_waits_for_none_that_is_not_there(small):
+    live, model = small
+    with pytest.raises(ValueError, match="^there is nothing to wait for"):
+        live.wait()
+    live.start(model, IMAGES, epochs=1).wait()
+    with pytest.raises(ValueError, match="^this view has a training already"):
+        live.start(model, IMAGES)
+
+
+def test_running_the_cell_again_stops_the_former_training_and_closes_its_panel(small, monkeypatch):
+    shell = SimpleNamespace(kernel=True, parent_header=dict(metadata=dict(cellId="live"), header=dict(msg_id="1"), content={}))
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    monkeypatch.setattr(IPython.display, "display", lambda shown: None)
+    before = set(_instances)
+    live = small[0].start(small[1], IMAGES, epochs=100_000)
+    shell.parent_header = dict(metadata=dict(cellId="live"), header=dict(msg_id="2"), content={})
+    second = LiveTraining(np.eye(4)[None]).start(VAE((4, 4), hidden=4), IMAGES, epochs=1)
+    second.wait()
+    assert live.history.interrupted and not live._panel.thread.is_alive()
+    second._panel.close()
+    assert set(_instances) == before
