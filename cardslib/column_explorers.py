@@ -27,7 +27,8 @@ class ColumnExplorer(Explorer):
         self.region, corner = _region(image, corner, across)
         inside = _within(position, corner, corner + across)
         if not inside.any():
-            raise ValueError(f"position must hold a column in the region of {across} pixels at {corner.tolist()}; none is there")
+            raise ValueError(f"position must hold a column in the region of {across} pixels at {corner.tolist()}; none is "
+                             f"there")
         if not sizes or max(sizes) > across:
             raise ValueError(f"sizes must be some, of at most across={across} pixels; got {sizes!r}")
         self.sizes = [check_count("sizes", size, 2) for size in sizes]
@@ -99,7 +100,8 @@ def _region(image, corner, across):
     """The square region of an image that is shown, and its corner as an array."""
     image, corner = check_images(np.asarray(image)[None], name="image")[0], np.asarray(corner)
     check_count("across", across, 16)
-    if corner.shape != (2,) or corner.dtype.kind not in "iu" or (corner < 0).any() or (corner + across > image.shape[::-1]).any():
+    whole_numbers = corner.shape == (2,) and corner.dtype.kind in "iu"
+    if not whole_numbers or (corner < 0).any() or (corner + across > image.shape[::-1]).any():
         raise ValueError(f"corner must be x and y, whole numbers, of a region of across={across} pixels in the image of "
                          f"{image.shape[1]}×{image.shape[0]}; got {corner.tolist()}")
     return image[corner[1]:corner[1] + across, corner[0]:corner[0] + across], corner

@@ -14,7 +14,8 @@ from cardslib.checks import check_labels, check_named_labels
 from cardslib.drawing import ANGLES, CLASSES, LATENTS, Figure, draw_picture, styled
 
 SIGNED = "RdBu_r"      # zero is white: displacements, strains
-FINEST = 288           # pixels along the longer edge of a map: finer would not be seen, and is heavy
+FINEST = 252           # pixels along the longer edge of a map: finer would not be seen, and is heavy
+GREYS = 8              # of a noisy image in a figure
 REACH = 0.9            # of a column's cell, in units of the mean distance from column to column
 
 
@@ -50,7 +51,7 @@ class Map:
 
 
 @styled
-def maps(image, position, panels, alt, columns=3, width=10.2):
+def maps(image, position, panels, alt, columns=3, width=9.2):
     """Figure of maps: panels is {title: Map}, `columns` to a row, on a micrograph's image (h, w).
 
     position  (n, 2) of the columns, x and y in pixels: one for each of a map's values
@@ -77,7 +78,22 @@ def maps(image, position, panels, alt, columns=3, width=10.2):
 
 
 @styled
-def labelled_image(image, position, labels, names, alt, region=None, width=9.4):
+def overview(image, region, alt, width=7.4):
+    """Figure of an image (h, w), as a whole and in a part: region (left, top, right, bottom) in pixels."""
+    x0, y0, x1, y1 = region
+    height, across = np.shape(image)
+    figure = Figure(width, (width / 2 - 0.1) * max(height / across, (y1 - y0) / (x1 - x0)) + 0.35, alt)
+    left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
+    left.imshow(_few_greys(_shrunk(image, 1.4 * FINEST)), cmap="gray", vmin=0, vmax=1, extent=_extent(image))
+    left.plot(np.array([x0, x1, x1, x0, x0]), np.array([y0, y0, y1, y1, y0]), color="#E69F00", lw=1.5)
+    left.set_axis_off()
+    left.set_title(f"{across}×{height} pixels")
+    draw_picture(right, _few_greys(image[y0:y1, x0:x1]), f"the part in the frame, {x1 - x0}×{y1 - y0} pixels")
+    return figure
+
+
+@styled
+def labelled_image(image, position, labels, names, alt, region=None, width=8.4):
     """Figure of an image (h, w) beside the same with its columns coloured by kind: labels (n,) and the names of the kinds.
 
     region  (left, top, right, bottom) in pixels: the part of the image that the left one shows; by default all of it
@@ -87,10 +103,10 @@ def labelled_image(image, position, labels, names, alt, region=None, width=9.4):
     figure = Figure(width, (width / 2 - 0.4) * height / across + 0.35, alt)
     left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
     if region is None:
-        draw_picture(left, _shrunk(image, 2 * FINEST), "as it was recorded")
+        draw_picture(left, _few_greys(_shrunk(image, 1.4 * FINEST)), "as it was recorded")
     else:
         x0, y0, x1, y1 = region
-        draw_picture(left, image[y0:y1, x0:x1], f"a part of it, {x1 - x0}×{y1 - y0} pixels")
+        draw_picture(left, _few_greys(image[y0:y1, x0:x1]), f"a part of it, {x1 - x0}×{y1 - y0} pixels")
     _draw_beneath(right, image, _beneath(image), "columns by kind")
     cell, colours = _cells(position, (height, across)), [_colour(index) for index in range(len(names))]
     right.imshow(np.ma.masked_where(cell < 0, labels[cell]), cmap=ListedColormap(colours), vmin=-0.5, vmax=len(names) - 0.5,
@@ -104,7 +120,7 @@ def labelled_image(image, position, labels, names, alt, region=None, width=9.4):
 
 
 @styled
-def found_columns(image, finds, alt, region, true=None, width=10.2):
+def found_columns(image, finds, alt, region, true=None, width=8.4):
     """Figure of a part of an image with the columns that each finder found: finds is {name: position (n, 2)}.
 
     region  (left, top, right, bottom) in pixels
@@ -114,7 +130,7 @@ def found_columns(image, finds, alt, region, true=None, width=10.2):
     figure = Figure(width, width / len(finds) * (y1 - y0) / (x1 - x0) + 0.25, alt)
     for number, (name, position) in enumerate(finds.items(), 1):
         axes = figure.add_subplot(1, len(finds), number)
-        draw_picture(axes, image[y0:y1, x0:x1], name)
+        draw_picture(axes, _few_greys(image[y0:y1, x0:x1]), name)
         axes.scatter(*(_positions(position) - (x0, y0)).T, s=60, facecolors="none", edgecolors="#E69F00", linewidths=1.2)
         if true is not None:
             axes.scatter(*(_positions(true) - (x0, y0)).T, s=16, color="#56B4E9", marker="+", linewidths=1.0)
@@ -160,9 +176,14 @@ def _shrunk(image, most):
     return np.asarray(Image.fromarray(np.asarray(image, np.float32)).resize(size, Image.Resampling.BOX))
 
 
+def _few_greys(image):
+    """The image in so few greys that its noise is cheap to save; columns look the same."""
+    return np.round(np.asarray(image) * GREYS) / GREYS
+
+
 def _beneath(image):
     """The image as it lies beneath a map: smaller, and pale, so that the map's colours stand out."""
-    return 0.55 + 0.45 * _shrunk(image, FINEST)
+    return _few_greys(0.55 + 0.45 * _shrunk(image, FINEST))
 
 
 def _draw_beneath(axes, image, beneath, title):
