@@ -15,7 +15,7 @@ from cardslib.drawing import ANGLES, CLASSES, LATENTS, Figure, draw_picture, sty
 
 SIGNED = "RdBu_r"      # zero is white: displacements, strains
 FINEST = 252           # pixels along the longer edge of a map: finer would not be seen, and is heavy
-GREYS = 8              # of a noisy image in a figure
+GREYS = 11             # of a noisy image in a figure
 REACH = 0.9            # of a column's cell, in units of the mean distance from column to column
 
 
@@ -51,14 +51,16 @@ class Map:
 
 
 @styled
-def maps(image, position, panels, alt, columns=3, width=9.2):
-    """Figure of maps: panels is {title: Map}, `columns` to a row, on a micrograph's image (h, w).
+def maps(image, position, panels, alt, columns=None, width=9.2):
+    """Figure of maps: panels is {title: Map}, on a micrograph's image (h, w).
 
+    columns   panels to a row; by default three, or one if the image is long
     position  (n, 2) of the columns, x and y in pixels: one for each of a map's values
     """
     position = _positions(position)
-    rows, columns = -(-len(panels) // columns), min(columns, len(panels))
     height, across = np.shape(image)
+    columns = min(columns or (1 if across > 2.5 * height else 3), len(panels))
+    rows = -(-len(panels) // columns)
     figure = Figure(width, rows * ((width / columns - 0.55) * height / across + 0.32), alt)
     beneath, cell = _beneath(image), _cells(position, (height, across))
     for number, (title, panel) in enumerate(panels.items(), 1):
