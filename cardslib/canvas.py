@@ -75,7 +75,7 @@ class Explorer(widgets.HBox):
     def still(self):
         """HTML of a picture of what is shown now: for readers who run nothing at all."""
         tiles = self.tiles(**self.values)
-        picture = mosaic(np.stack([image.clip(0, 1) for image in tiles.values()]), len(tiles))
+        picture = mosaic(_of_one_size([image.clip(0, 1) for image in tiles.values()]), len(tiles))
         file = io.BytesIO()
         Image.fromarray((picture * 255).round().astype(np.uint8)).save(file, "webp", lossless=True)
         return (f'<img alt="{html.escape(" | ".join(tiles))}" width="{min(700, 160 * len(tiles))}" '
@@ -122,6 +122,17 @@ def choice(label, options, value=None):
     options = list(options)
     return widgets.SelectionSlider(options=[(str(option), option) for option in options],
                                    value=options[0] if value is None else value, description=label, layout=dict(width=WIDTH))
+
+
+def _of_one_size(images):
+    """Images (h, w) as one array: smaller ones are enlarged by a whole factor, and stand on black."""
+    height, width = np.max([image.shape for image in images], 0)
+    tiles = np.zeros((len(images), height, width), np.float32)
+    for tile, image in zip(tiles, images):
+        times = min(height // image.shape[0], width // image.shape[1])
+        enlarged = image.repeat(times, 0).repeat(times, 1)
+        tile[:enlarged.shape[0], :enlarged.shape[1]] = enlarged
+    return tiles
 
 
 def _trait(slider):

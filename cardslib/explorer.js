@@ -286,6 +286,47 @@ const SCENES = {
     };
   },
 
+  // As latent, but the images are pieces of a region of a micrograph, which is shown with the piece's frame in it.
+  patch: (scene, arrays, decode) => {
+    const { region, corner } = arrays, { shape, across } = scene, count = corner.shape[0], images = new Uint8Array(count * shape[0] * shape[1]);
+    for (let n = 0, at = 0; n < count; n++) {
+      for (let row = 0; row < shape[0]; row++, at += shape[1]) {
+        const start = (corner[2 * n + 1] + row) * across + corner[2 * n];
+        images.set(region.subarray(start, start + shape[1]), at);
+      }
+    }
+    images.shape = [count, ...shape];
+    const draw = SCENES.latent(scene, { ...arrays, images }, decode), middle = (shape[0] - 1) / 2;
+    return async (values, chosen) => {
+      const shown = await draw(values, chosen), n = shown.moves.image, pixels = grey(region, [across, across], 0);
+      markFrame(pixels, across, corner[2 * n], corner[2 * n + 1], shape[0]);
+      const pick = (x, y) => ({ image: nearestOf(corner, x - middle, y - middle) });
+      return { ...shown, tiles: [{ title: "where it lies", pixels, shape: [across, across], zoom: 1.5, pick }, ...shown.tiles] };
+    };
+  },
+
+  // Maxima of an image with a ring each, if they are above the threshold, and the patch about one of them.
+  columns: (scene, { region, position, strength, found }) => ({ threshold, size, column }) => {
+    const { across, sizes } = scene, pixels = grey(region, [across, across], 0), side = sizes[size];
+    const x = position[2 * column], y = position[2 * column + 1];
+    const left = clamp(Math.round(x - (side - 1) / 2), 0, across - side), top = clamp(Math.round(y - (side - 1) / 2), 0, across - side);
+    const patch = new Float32Array(side * side);
+    for (let i = 0; i < patch.length; i++) patch[i] = pixels[(top + Math.floor(i / side)) * across + left + i % side];
+    let above = 0;
+    for (let n = 0; n < strength.length; n++) {
+      if (strength[n] < threshold) continue;
+      above++;
+      markRing(pixels, across, Math.round(position[2 * n]), Math.round(position[2 * n + 1]));
+    }
+    markFrame(pixels, across, left, top, side);
+    return {
+      tiles: [{ title: `${above} maxima above ${threshold.toFixed(2)}`, pixels, shape: [across, across], zoom: 2,
+                pick: (u, v) => ({ column: nearestOf(position, u, v) }) },
+              { title: `patch of ${side}×${side} pixels`, pixels: patch, shape: [side, side], zoom: 4 }],
+      words: `${above} of ${strength.length} maxima are above ${threshold.toFixed(2)}; a patch of ${side} pixels about maximum ${column}`,
+    };
+  },
+
   manifold: (scene, _arrays, decode) => async values => ({
     tiles: [{ title: "decoded", pixels: (await decode([values]))[0], shape: scene.shape }],
     words: `decoded at ${place(scene, values)}`,
@@ -299,6 +340,32 @@ const SCENES = {
     };
   },
 };
+
+// Marks in grey pictures `across` pixels wide: a white frame with a black one inside; a white ring.
+const RING = [[-1, -5], [0, -5], [1, -5], [3, -4], [4, -3], [5, -1], [5, 0], [5, 1], [4, 3], [3, 4], [1, 5], [0, 5], [-1, 5], [-3, 4], [-4, 3], [-5, 1], [-5, 0], [-5, -1], [-4, -3], [-3, -4]];
+
+function markFrame(pixels, across, left, top, side) {
+  for (let i = 0; i < side; i++) {
+    for (const [x, y] of [[i, 0], [i, side - 1], [0, i], [side - 1, i]]) pixels[(top + y) * across + left + x] = 1;
+    if (i === 0 || i === side - 1) continue;
+    for (const [x, y] of [[i, 1], [i, side - 2], [1, i], [side - 2, i]]) pixels[(top + y) * across + left + x] = 0;
+  }
+}
+
+function markRing(pixels, across, x, y) {
+  for (const [dx, dy] of RING) {
+    if (x + dx >= 0 && x + dx < across && y + dy >= 0 && y + dy < across) pixels[(y + dy) * across + x + dx] = 1;
+  }
+}
+
+function nearestOf(points, x, y) {
+  let best = 0, least = Infinity;
+  for (let n = 0; n < points.length / 2; n++) {
+    const squares = (points[2 * n] - x) ** 2 + (points[2 * n + 1] - y) ** 2;
+    if (squares < least) [best, least] = [n, squares];
+  }
+  return best;
+}
 
 const said = (slider, value) => slider.options ? slider.options[value] : value.toFixed(slider.digits);
 const place = (scene, values) => scene.sliders.filter(({ name }) => name !== "image")
@@ -361,7 +428,7 @@ async function render({ model, el }) {
     problem.textContent = error.message ?? String(error);
     tilesBox.style.opacity = 0.3;
   };
-  let scene, draw, map, names, stopped = false;
+  let scene, draw, map, names, together, stopped = false;
   try {
     scene = model.get("scene");
     names = scene.sliders.map(slider => slider.name);
@@ -369,7 +436,7 @@ async function render({ model, el }) {
     const decode = scene.decoder && makeDecode(model, scene, arrays, words => { note.textContent = words; });
     if (scene.learning) note.textContent += " The model is still learning: this is as far as it had come. Run this cell again when it is done.";
     draw = SCENES[scene.kind](scene, arrays, decode);
-    const together = moves => {   // several sliders move at once
+    together = moves => {   // several sliders move at once
       held = true;
       for (const [name, value] of Object.entries(moves)) model.set(name, value);
       held = false;
@@ -394,7 +461,7 @@ async function render({ model, el }) {
     for (const [name, value] of Object.entries(moves)) model.set(name, value);
     if (Object.keys(moves).length) model.save_changes();
     tilesBox.classList.toggle("cards-few", tiles.length <= 3);
-    tiles.forEach((tile, n) => drawTile(tilesBox.children[n] ?? makeTile(), tile, scene.zoom, n ? tile.title : words));
+    tiles.forEach((tile, n) => drawTile(tilesBox.children[n] ?? makeTile(), tile, tile.zoom ?? scene.zoom, n ? tile.title : words, together));
     caption.textContent = words;
     problem.textContent = "";
     tilesBox.style.opacity = 1;
@@ -433,7 +500,8 @@ async function render({ model, el }) {
   };
 }
 
-function drawTile(figure, { title, pixels, shape: [height, width] }, zoom, words) {
+// A tile that can be pointed at has a function `pick` from pixels x, y to the sliders that then move.
+function drawTile(figure, { title, pixels, shape: [height, width], pick }, zoom, words, together) {
   const canvas = figure.firstChild, times = Math.ceil(LEAST / width), size = { width: width * times, height: height * times };
   if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
   canvas.style.width = `${width * zoom}px`;
@@ -444,6 +512,8 @@ function drawTile(figure, { title, pixels, shape: [height, width] }, zoom, words
     context.drawImage(canvas, 0, 0, width, height, 0, 0, size.width, size.height);
   }
   canvas.setAttribute("aria-label", words);
+  canvas.style.cursor = pick ? "crosshair" : "";
+  canvas.onclick = pick ? ({ offsetX, offsetY }) => together(pick(offsetX / canvas.clientWidth * width, offsetY / canvas.clientHeight * height)) : null;
   figure.lastChild.textContent = title;
 }
 

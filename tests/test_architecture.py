@@ -12,8 +12,8 @@ import cardslib
 PACKAGE = Path(cardslib.__file__).parent
 ORDER = ["checks", "geometry", "outlines", "cards", "digits", "lattices", "crystals", "micrographs", "microscope",
          "views", "neighbours", "alignment", "grouping", "latents", "poses", "networks", "files", "bound", "models", "training",
-         "columns", "column_network", "patches", "metrics", "drawing", "figures", "compact", "page", "canvas", "live",
-         "explore", "site"]
+         "columns", "column_network", "patches", "metrics", "drawing", "figures", "maps",
+         "compact", "page", "canvas", "live", "explore", "column_explorers", "site"]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 
