@@ -36,7 +36,7 @@ class ColumnExplorer(Explorer):
         self.strength = np.asarray(strength)[inside].astype(np.float32)
         low, high = float(self.strength.min()), float(self.strength.max())
         middle = int(((self.position - across / 2) ** 2).sum(1).argmin())
-        sliders = dict(threshold=slider("threshold", round((low + high) / 2, 2), np.floor(low * 100) / 100,
+        sliders = dict(threshold=slider("threshold", round(float(np.median(self.strength)), 2), np.floor(low * 100) / 100,
                                         np.ceil(high * 100) / 100 + 0.01, 0.01),
                        size=choice("patch size", self.sizes, self.sizes[len(self.sizes) // 2]),
                        column=whole("column", len(self.position) - 1))
