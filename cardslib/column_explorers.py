@@ -6,7 +6,7 @@ import numpy as np
 
 from cardslib.canvas import Explorer, choice, slider, whole
 from cardslib.checks import check_count, check_images, check_named_labels
-from cardslib.explore import DecoderExplorer, LatentExplorer, _bytes, _names_of_classes, _slider_values, _styles
+from cardslib.explore import DecoderExplorer, LatentExplorer, as_bytes, map_styles, names_of_classes, slider_values
 
 RING = np.array([(-1, -5), (0, -5), (1, -5), (3, -4), (4, -3), (5, -1), (5, 0), (5, 1), (4, 3), (3, 4), (1, 5), (0, 5), (-1, 5),
                  (-3, 4), (-4, 3), (-5, 1), (-5, 0), (-5, -1), (-4, -3), (-3, -4)])   # as in explorer.js
@@ -41,7 +41,7 @@ class ColumnExplorer(Explorer):
                        size=choice("patch size", self.sizes, self.sizes[len(self.sizes) // 2]),
                        column=whole("column", len(self.position) - 1))
         sliders["column"].value = middle
-        arrays = dict(region=_bytes(self.region), position=self.position, strength=self.strength)
+        arrays = dict(region=as_bytes(self.region), position=self.position, strength=self.strength)
         super().__init__("columns", sliders, arrays, across=across, sizes=self.sizes, zoom=2)
 
     def tiles(self, threshold, size, column):
@@ -68,7 +68,7 @@ class PatchExplorer(LatentExplorer):
 
     def __init__(self, model, micrograph, patches, labels=None, names=None, corner=(0, 0), across=200, span=2.5):
         check_images(patches.images, model.shape, "patches")
-        labels, names = check_named_labels(labels, names, len(patches)), _names_of_classes(model, names)
+        labels, names = check_named_labels(labels, names, len(patches)), names_of_classes(model, names)
         self.region, corner = _region(micrograph.image, corner, across)
         inside = np.flatnonzero(_within(patches.corner, corner, corner + across - patches.size + 1))
         if not len(inside):
@@ -79,14 +79,14 @@ class PatchExplorer(LatentExplorer):
         inside, self.latents = inside[near], latents[near]
         self.images, self.corner = patches.images[inside], patches.corner[inside] - corner
         self.labels = None if labels is None else labels[inside]
-        arrays = dict(region=_bytes(self.region), corner=self.corner.astype(np.float32), content=self.latents.content)
-        arrays |= {f"at/{name}": values.astype(np.float32) for name, values in _slider_values(self.latents).items()}
+        arrays = dict(region=as_bytes(self.region), corner=self.corner.astype(np.float32), content=self.latents.content)
+        arrays |= {f"at/{name}": values.astype(np.float32) for name, values in slider_values(self.latents).items()}
         arrays |= {} if labels is None else dict(label=self.labels.astype(np.uint8))
         scene = dict(across=across)
         if model.content:
             two = np.pad(self.latents.content, ((0, 0), (0, max(0, 2 - model.content))))[:, :2]
             arrays |= dict(points=two.astype(np.float16)) | ({} if labels is None else dict(pointLabel=arrays["label"]))
-            scene |= dict(map=dict(span=span, styles=_styles(names)))
+            scene |= dict(map=dict(span=span, styles=map_styles(names)))
         DecoderExplorer.__init__(self, "patch", model, names, span, dict(image=whole("image", len(inside) - 1)), arrays,
                                  **scene, zoom=3)
 

@@ -66,7 +66,7 @@ class ReconstructionExplorer(Explorer):
         count = _affordable(np.concatenate([images[None], all_made]).swapaxes(0, 1), 6 * IMAGES)
         self.images, self.made = images[:count], all_made[:, :count]
         errors = ((self.made - self.images) ** 2).mean((2, 3)).astype(np.float32)              # (widths, n)
-        arrays = dict(images=_bytes(self.images), made=_bytes(self.made), errors=errors)
+        arrays = dict(images=as_bytes(self.images), made=as_bytes(self.made), errors=errors)
         sliders = dict(width=choice("width", widths), image=whole("image", count - 1))
         super().__init__("reconstruction", sliders, arrays, shape=images.shape[1:], widths=[str(width) for width in widths],
                          zoom=_zoom(192, images.shape[2]))
@@ -108,7 +108,7 @@ class DecoderExplorer(Explorer):
         """Decode for the page, if it asks; what goes wrong is said there."""
         try:
             images = self.decoded(*message["rows"])
-            canvas.send(dict(number=message["number"]), [_bytes(images).tobytes()])
+            canvas.send(dict(number=message["number"]), [as_bytes(images).tobytes()])
         except Exception as problem:   # an error in a callback reaches nobody unless the page shows it
             canvas.send(dict(number=message["number"], problem=f"{type(problem).__name__}: {problem}"))
 
@@ -130,21 +130,21 @@ class LatentExplorer(DecoderExplorer):
     def __init__(self, model, images, labels=None, names=None, span=2.5, conditions=None):
         images = check_images(images, model.shape)
         labels = check_named_labels(labels, names, len(images))
-        names = _names_of_classes(model, names)
+        names = names_of_classes(model, names)
         latents = model.encode(images, labels if model.classes else conditions)
         within = np.flatnonzero((np.abs(latents.content) <= span).all(1))
         within = within if len(within) else np.arange(len(images))
         few = within[_spread(len(within), _affordable(images, IMAGES))]
         self.images, self.labels, self.latents = images[few], None if labels is None else labels[few], latents[few]
-        arrays = dict(images=_bytes(self.images), content=self.latents.content)
-        arrays |= {f"at/{name}": values.astype(np.float32) for name, values in _slider_values(self.latents).items()}
+        arrays = dict(images=as_bytes(self.images), content=self.latents.content)
+        arrays |= {f"at/{name}": values.astype(np.float32) for name, values in slider_values(self.latents).items()}
         scene = {}
         if model.content:
             many = within[_spread(len(within), POINTS)]
             two = np.pad(latents.content[many], ((0, 0), (0, max(0, 2 - model.content))))[:, :2]
             arrays |= dict(points=two.astype(np.float16))
             arrays |= {} if labels is None else dict(pointLabel=labels[many].astype(np.uint8))
-            scene = dict(map=dict(span=span, styles=_styles(names)))
+            scene = dict(map=dict(span=span, styles=map_styles(names)))
         arrays |= {} if labels is None else dict(label=self.labels.astype(np.uint8))
         super().__init__("latent", model, names, span, dict(image=whole("image", len(few) - 1)), arrays, **scene)
 
@@ -176,7 +176,7 @@ class ManifoldExplorer(DecoderExplorer):
     def __init__(self, model, names=None, span=2.5, grid=10):
         if not model.content:
             raise ValueError("model must have content latents for a grid; this one has none: use LatentExplorer for its pose")
-        super().__init__("manifold", model, _names_of_classes(model, names), span, zoom=_zoom(240, model.shape[1]),
+        super().__init__("manifold", model, names_of_classes(model, names), span, zoom=_zoom(240, model.shape[1]),
                          map=dict(span=span, grid=check_count("grid", grid, 2)))
 
     def tiles(self, **values):
@@ -193,7 +193,7 @@ class StyleExplorer(DecoderExplorer):
         if not model.classes:
             raise ValueError("model must be conditional for a StyleExplorer, VAE(…, classes=k); this one has no classes: use "
                              "LatentExplorer")
-        super().__init__("style", model, _names_of_classes(model, names), span, without=["class"],
+        super().__init__("style", model, names_of_classes(model, names), span, without=["class"],
                          zoom=_zoom(96, model.shape[1]))
 
     def tiles(self, **values):
@@ -227,7 +227,7 @@ def latents_of(model, rows):
                    shear=column("shear", np.pi / 180))
 
 
-def _slider_values(latents):
+def slider_values(latents):
     """The sliders' values of encoded images, {name: (n,)}: the inverse of `latents_of`."""
     values = {f"z{n + 1}": column for n, column in enumerate(latents.content.T)}
     given = latents.given
@@ -241,7 +241,7 @@ def _slider_values(latents):
     return values | ({"class": given["label"]} if "label" in given else {})
 
 
-def _names_of_classes(model, names):
+def names_of_classes(model, names):
     """The names, or numbers in their place; a ValueError if a conditional model has not as many classes."""
     if not model.classes:
         return names
@@ -264,13 +264,14 @@ def _outlines(size):
     return arrays
 
 
-def _bytes(images):
+def as_bytes(images):
+    """Grey values in [0, 1] as bytes."""
     return (images * 255 + 0.5).astype(np.uint8)
 
 
 def _affordable(images, budget):
     """How many of the images (n, …) may go to the page if they may take so many bytes, packed."""
-    sample = _bytes(images[_spread(len(images), 50)])
+    sample = as_bytes(images[_spread(len(images), 50)])
     return max(1, min(len(images), int(budget / (len(zlib.compress(sample.tobytes())) / len(sample)))))
 
 
@@ -279,7 +280,7 @@ def _spread(count, most):
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
-def _styles(names):
+def map_styles(names):
     """Colour and marker of each class: the suits' own, else the class's first letter or digit, as in the figures."""
     if names is None or len(names) == 1:
         return [("#0072B2", "●")]

@@ -11,7 +11,6 @@ from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
-from sklearn.cluster import SpectralClustering
 
 UNKNOWN = -1   # the label of an image of which none is known
 FAINT = 1e-6   # the affinity of parts of the graph that no chain joins
@@ -60,6 +59,7 @@ def _cut(affinity, groups):
     nodes = affinity.shape[0]
     if groups == 1 or nodes <= groups:
         return np.arange(nodes) * (groups > 1)
+    from sklearn.cluster import SpectralClustering  # here: half a second that only models with groups need
     return SpectralClustering(groups, affinity="precomputed", random_state=0).fit_predict(affinity).astype(np.int64)
 
 

@@ -141,7 +141,7 @@ def found_columns(image, finds, alt, region, true=None, width=8.4):
 
 
 @styled
-def against_truth(panels, labels, names, alt, diagonal=True):
+def against_truth(panels, labels, names, alt):
     """Figure of found against true quantities, one panel each: panels is {title: (true, found, unit)}, each (n,).
 
     Coloured by kind: labels (n,) and the names of the kinds; along the thin line both are the same.
@@ -154,9 +154,8 @@ def against_truth(panels, labels, names, alt, diagonal=True):
             chosen = check_labels(labels, len(true), len(names)) == index
             axes.scatter(true[chosen], found[chosen], s=5, color=_colour(index), linewidths=0, alpha=0.5,
                          label=str(name))
-        if diagonal:
-            most = np.abs(true).max()
-            axes.plot([-most, most], [-most, most], color="#777777", lw=0.8, zorder=0)
+        most = np.abs(true).max()
+        axes.plot([-most, most], [-most, most], color="#777777", lw=0.8, zorder=0)
         axes.set(title=title, xlabel=f"true ({unit})", ylabel=f"found ({unit})")
         axes.set_box_aspect(1)
     axes.legend(markerscale=3, handletextpad=0.2, loc="upper left", bbox_to_anchor=(1, 1))
