@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # Threads that wait soon go to sleep: see cardslib/__init__.py.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: lab test lectures site bench bench-columns bench-groups bench-rvae lint clean
+.PHONY: lab test lectures exercises site bench bench-columns bench-groups bench-rvae lint clean
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab $(ARGS) lectures
@@ -18,10 +18,14 @@ test: $(VENV)/installed
 	$(BIN)/ruff check .
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -p no:randomly $(ARGS)
 
-# Execute every lecture from top to bottom and save it with what it showed.
+# Execute every lecture, and the solved exercises, from top to bottom and save them with what they showed.
 lectures: $(VENV)/installed
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level=WARN --ExecutePreprocessor.record_timing=False \
-	    --ExecutePreprocessor.kernel_name=python3 $(or $(ARGS),lectures/*.ipynb)
+	    --ExecutePreprocessor.kernel_name=python3 $(or $(ARGS),lectures/*.ipynb lectures/solutions/*.ipynb)
+
+# The exercises as students get them, from the solved ones.
+exercises: $(VENV)/installed
+	$(BIN)/python -m cardslib.blank --to lectures/exercises lectures/solutions/*.ipynb
 
 # The course as a static site, in site/: it opens from the file system, needs no network, and its sliders live.
 site: $(VENV)/installed

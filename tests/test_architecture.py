@@ -10,10 +10,10 @@ import pytest
 import cardslib
 
 PACKAGE = Path(cardslib.__file__).parent
-ORDER = ["checks", "geometry", "outlines", "cards", "digits", "lattices", "crystals", "micrographs", "microscope",
+ORDER = ["checks", "exercises", "geometry", "outlines", "cards", "digits", "lattices", "crystals", "micrographs", "microscope",
          "views", "neighbours", "alignment", "grouping", "latents", "poses", "networks", "files", "bound", "models", "training",
          "columns", "column_network", "patches", "metrics", "drawing", "figures", "maps",
-         "compact", "page", "canvas", "live", "explore", "column_explorers", "site"]
+         "compact", "page", "canvas", "live", "explore", "column_explorers", "site", "blank"]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 
@@ -54,8 +54,8 @@ def test_imports_run_one_way(module):
     assert own <= set(ORDER[:ORDER.index(module)])
 
 
-@pytest.mark.parametrize("module", ["checks", "geometry", "outlines", "cards", "digits", "lattices", "crystals", "micrographs",
-                                    "microscope", "columns", "patches", "metrics", "drawing", "figures"])
+@pytest.mark.parametrize("module", ["checks", "exercises", "geometry", "outlines", "cards", "digits", "lattices", "crystals",
+                                    "micrographs", "microscope", "columns", "patches", "metrics", "drawing", "figures"])
 def test_images_scores_and_figures_know_no_model(module):
     assert not {name.split(".")[0] for name in imported(module)} & {"torch", "safetensors"}
     assert not imported(module) & {"cardslib.models", "cardslib.training", "cardslib.networks"}

@@ -1,0 +1,67 @@
+"""What the check cells of the exercises are made of: ask an answer something new, and say what is wrong with what it says.
+
+An answer is a function that a student writes.  A check draws numbers that nobody has seen, asks the answer about them, and
+compares what comes back with something measured.  What is wrong is said as a hint: one or two sentences, no traceback.
+"""
+import textwrap
+import traceback
+
+import numpy as np
+
+
+class Hint(AssertionError):
+    """An answer is not right yet.  A notebook shows the hint alone, without a traceback; for nbgrader the check has failed."""
+
+    def _render_traceback_(self):
+        """What IPython shows of this error."""
+        return textwrap.wrap(f"Not yet: {self}", 110)
+
+
+def expect(holds, hint):
+    """Go on if `holds`; else stop the check with a `Hint`."""
+    if not np.all(holds):
+        raise Hint(hint)
+
+
+def ask(answer, *arguments, shape=None, kind=None):
+    """What the function `answer` says of these arguments; a `Hint` if it says nothing, fails, or says no such thing.
+
+    shape  of an array of finite numbers (or yes and no); None stands for any length.  What was said comes as a NumPy array
+    kind   or: a class that what was said must be of
+
+    An answer gets copies of arrays: it cannot change what it is compared with.
+    """
+    name = getattr(answer, "__name__", None)
+    if not callable(answer) or name is None:
+        raise Hint(f"the cell above must define a function; got {answer!r}")
+    try:
+        said = answer(*(one.copy() if isinstance(one, np.ndarray) else one for one in arguments))
+    except Exception as problem:
+        raise Hint(f"{name} stops with {type(problem).__name__}: {problem}{_where(answer, problem)}") from None
+    if said is None or said is Ellipsis:
+        raise Hint(f"{name} gives nothing back. Write it in the cell above; its last line should return the answer.")
+    if kind is not None and not isinstance(said, kind):
+        raise Hint(f"{name} must give a {kind.__name__}; it gives a {type(said).__name__}.")
+    return said if shape is None else _array(name, said, shape)
+
+
+def _array(name, said, shape):
+    wanted = "one number" if shape == () else "an array (" + ", ".join("n" if n is None else str(n) for n in shape) + ")"
+    try:
+        array = np.asarray(said.detach().cpu() if hasattr(said, "detach") else said)
+    except ValueError:
+        raise Hint(f"{name} must give {wanted}; it gives rows of different lengths.") from None
+    if array.dtype.kind not in "biuf":
+        raise Hint(f"{name} must give {wanted}; it gives a {type(said).__name__}.")
+    if array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape)):
+        got = "one number" if array.ndim == 0 else f"an array {array.shape}"
+        raise Hint(f"{name} must give {wanted}; it gives {got}.")
+    if not np.isfinite(array).all():
+        raise Hint(f"{name} gives NaN or infinity in {(~np.isfinite(array)).mean():.0%} of its numbers.")
+    return array
+
+
+def _where(answer, problem):
+    """The line of the student's own cell at which it went wrong."""
+    own = [frame for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == answer.__code__.co_filename]
+    return f", at the line “{own[-1].line.strip()}”." if own and own[-1].line else "."
