@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # Threads that wait soon go to sleep: see cardslib/__init__.py.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: lab test lectures exercises site bench bench-columns bench-groups bench-rvae lint clean
+.PHONY: lab test lectures exercises nbgrader site bench bench-columns bench-groups bench-hub bench-rvae clean
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab $(ARGS) lectures
@@ -27,9 +27,17 @@ lectures: $(VENV)/installed
 exercises: $(VENV)/installed
 	$(BIN)/python -m cardslib.blank --to lectures/exercises lectures/solutions/*.ipynb
 
+# nbgrader releases the exercises and grades three made-up students, in an environment of its own (350 MB; once).
+nbgrader: $(VENV)/installed tests/.nbgrader/bin/nbgrader
+	$(BIN)/python tests/nbgrader_course.py --nbgrader tests/.nbgrader/bin/nbgrader $(ARGS)
+
+tests/.nbgrader/bin/nbgrader:
+	$(PYTHON) -m venv tests/.nbgrader
+	tests/.nbgrader/bin/python -m pip install --quiet --disable-pip-version-check nbgrader==0.9.6
+
 # The course as a static site, in site/: it opens from the file system, needs no network, and its sliders live.
 site: $(VENV)/installed
-	$(BIN)/python -m cardslib.site --to site lectures/*.ipynb
+	$(BIN)/python -m cardslib.site --to site lectures/*.ipynb lectures/exercises/*.ipynb lectures/solutions/*.ipynb
 
 bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/measure.py $(ARGS)
@@ -42,6 +50,10 @@ bench-columns: $(VENV)/installed
 bench-rvae: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/rvae.py --json rvae.json --figure tests/benchmarks/rvae.png $(ARGS)
 
+# Memory and CPU time of a student who runs a notebook; ARGS="--students 4" for several at once.
+bench-hub: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/hub.py $(ARGS) lectures/*.ipynb lectures/solutions/*.ipynb
+
 # Suits found without labels, five seeds a set (ten minutes; ARGS="--mnist FOLDER" for digits as well).
 bench-groups: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/groups.py $(ARGS)
@@ -53,4 +65,4 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) tests/benchmarks/.peers
+	rm -rf $(VENV) tests/benchmarks/.peers tests/.nbgrader nbgrader_course

@@ -1,6 +1,6 @@
 """The course as a static site: pages that open from the file system, with no network, and whose sliders live without a kernel.
 
-    python -m cardslib.site --to site lectures/*.ipynb
+    python -m cardslib.site --to site lectures/*.ipynb lectures/exercises/*.ipynb lectures/solutions/*.ipynb
 
 `LivePage` turns one executed notebook into a page; it also stands as "Live page" in JupyterLab's File → Save and Export.
 """
@@ -23,6 +23,7 @@ from cardslib.page import OF_A_PAGE, stand_alone, whole_page
 
 VIEW, STATE = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
 LARGEST = 500_000   # bytes of an explorer's page
+PARTS = {"": "Lectures", "exercises": "Exercises", "solutions": "Exercises, solved"}   # of the site, by folder
 STYLE = OF_A_PAGE + """
 h1, h2, h3 { line-height: 1.2; }
 a { color: light-dark(#00538a, #7cc4f5); }
@@ -131,19 +132,20 @@ def _alive(canvas, still):
 
 # ---------------------------------------------------------------------- the whole site
 
-def build(folder, lectures, explorers):
-    """Write the site: a page a lecture, a page an explorer, and the page that leads to them.  Returns {file: bytes}.
+def build(folder, notebooks, explorers):
+    """Write the site: a page a notebook, a page an explorer, and the page that leads to them.  Returns {file: bytes}.
 
-    lectures   paths of executed notebooks
+    notebooks  paths of lectures, and of what lies in folders named as in `PARTS`; links from one to another go on working
     explorers  {name: (title, words, Explorer)}
     """
     folder = Path(folder)
-    (folder / "explorers").mkdir(parents=True, exist_ok=True)
-    entries, sizes = {"lectures": [], "explorers": []}, {}
-    for path in sorted(map(Path, lectures)):
+    entries, sizes = {part: [] for part in (*PARTS, "explorers")}, {}
+    for path in sorted(map(Path, notebooks)):
+        part = path.parent.name if path.parent.name in PARTS else ""
         page, _ = LivePage().from_filename(str(path))
-        sizes[f"{path.stem}.html"] = _write(folder / f"{path.stem}.html", page)
-        entries["lectures"].append((f"{path.stem}.html", re.search("<title>(.*?)</title>", page)[1], ""))
+        file = str(Path(part, f"{path.stem}.html"))
+        sizes[file] = _write(folder / file, page)
+        entries[part].append((file, re.search("<title>(.*?)</title>", page)[1], ""))
     for name, (title, words, explorer) in explorers.items():
         body = (f'<main>\n<p><a href="../index.html">All lectures and explorers</a></p>\n<h1>{html.escape(title)}</h1>\n'
                 f'<p>{html.escape(words)}</p>\n{explorer.part()}\n</main>')
@@ -153,20 +155,20 @@ def build(folder, lectures, explorers):
             raise ValueError(f"{file} must not be larger than {LARGEST:,} bytes; got {sizes[file]:,}: use a "
                              f"smaller model, or fewer images")
         entries["explorers"].append((file, html.escape(title), html.escape(words)))
-    lists = {kind: "\n".join(f'<li><a href="{file}">{title}</a><p>{words}</p></li>' for file, title, words in rows)
-             for kind, rows in entries.items()}
     title = "Variational autoencoders for images of atoms"
-    sizes["index.html"] = _write(folder / "index.html", whole_page(title, f'''<main>
-<h1>{title}</h1>
-<h2>Lectures</h2>
-<ul class="pages">{lists["lectures"]}</ul>
-<h2>Explorers</h2>
-<ul class="pages">{lists["explorers"]}</ul>
-</main>''', STYLE))
+    lists = "\n".join(f'<h2>{heading}</h2>\n<ul class="pages">{_links(entries[part])}</ul>'
+                      for part, heading in {"": PARTS[""], "explorers": "Explorers", **PARTS}.items() if entries[part])
+    sizes["index.html"] = _write(folder / "index.html", whole_page(title, f"<main>\n<h1>{title}</h1>\n{lists}\n</main>", STYLE))
     return sizes
 
 
+def _links(rows):
+    """List items of (file, title, words), titles and words as HTML."""
+    return "\n".join(f'<li><a href="{file}">{title}</a><p>{words}</p></li>' for file, title, words in rows)
+
+
 def _write(path, page):
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, "utf-8")
     return len(page.encode())
 
@@ -203,10 +205,10 @@ def course_explorers(per_suit=500, size=32):
 def main(arguments=None):
     """The command line."""
     parser = argparse.ArgumentParser(description="Build the static site of the course.")
-    parser.add_argument("lectures", nargs="+", help="executed notebooks")
+    parser.add_argument("notebooks", nargs="+", help="executed lectures, and exercises")
     parser.add_argument("--to", default="site", help="folder that gets the site")
     chosen = parser.parse_args(arguments)
-    for file, size in build(chosen.to, chosen.lectures, course_explorers()).items():
+    for file, size in build(chosen.to, chosen.notebooks, course_explorers()).items():
         print(f"{size / 1000:8.0f} kB  {file}")
 
 

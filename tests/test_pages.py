@@ -50,9 +50,13 @@ def site(tmp_path_factory, explorers):
     notebook = make.new_notebook(cells=cells, metadata=dict(kernelspec=dict(name="python3", display_name="Python 3")))
     NotebookClient(notebook).execute()
     nbformat.write(notebook, folder / "09_small.ipynb")
+    (folder / "exercises").mkdir()
+    asks = [make.new_markdown_cell("# Small exercises\n\nTo [the lecture](../09_small.ipynb)."), make.new_code_cell("1 + ...")]
+    nbformat.write(make.new_notebook(cells=asks), folder / "exercises" / "09_small.ipynb")
     described = {name: (f"The {name}", f"Words on {name}.", explorer) for name, explorer in explorers.items()}
-    sizes = build(folder / "site", [folder / "09_small.ipynb"], described)
-    assert set(sizes) == {"index.html", "09_small.html", *(f"explorers/{name}.html" for name in explorers)}
+    sizes = build(folder / "site", [folder / "09_small.ipynb", folder / "exercises" / "09_small.ipynb"], described)
+    assert set(sizes) == {"index.html", "09_small.html", "exercises/09_small.html",
+                          *(f"explorers/{name}.html" for name in explorers)}
     assert max(sizes.values()) <= 500_000
     return folder / "site"
 
@@ -249,6 +253,13 @@ def test_the_index_leads_to_every_page(opened, site):
     page = opened("index.html")
     files = {link.get_attribute("href") for link in page.get_by_role("link").all()}
     assert files == {str(path.relative_to(site)) for path in site.rglob("*.html")} - {"index.html"}
+
+
+@needs_chromium
+def test_exercises_lead_to_their_lecture(opened):
+    page = opened("exercises/09_small.html")
+    page.get_by_role("link", name="the lecture").click()
+    until(lambda: page.title() == "A small lecture")
 
 
 @needs_chromium
