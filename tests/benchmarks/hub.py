@@ -15,11 +15,14 @@ from concurrent.futures import ProcessPoolExecutor
 import nbformat
 from nbclient import NotebookClient
 
+SECONDS = "picture", "cpu", "wall"                   # to the first picture, of a processor, in all
+MEGABYTES = "rss", "pss", "private", "kept"          # at their peaks; kept: private when all cells have run
+LINES = {"rss": "Rss:", "pss": "Pss:", "private": "Private"}   # of the kernel's account of a process's memory
 
 def memory(pid, kind):
-    """MB of a process and its own: "Rss" all, "Pss" its share of what is shared, "Private" what is its alone."""
+    """MB of a process: "rss" all that it sees, "pss" its share of what is shared, "private" what is its alone."""
     with open(f"/proc/{pid}/smaps_rollup") as file:
-        return sum(int(line.split()[1]) for line in file if line.startswith(kind)) / 1000
+        return sum(int(line.split()[1]) for line in file if line.startswith(LINES[kind])) / 1000
 
 
 def cpu(pid):
@@ -31,14 +34,14 @@ def cpu(pid):
 
 def student(path):
     """Run a notebook as a student would; {what: figure} of its kernel."""
-    client, peaks, figures = NotebookClient(nbformat.read(path, 4), timeout=1200, kernel_name="python3", allow_errors=True), {}, {}
-    start = time.perf_counter()
+    client = NotebookClient(nbformat.read(path, 4), timeout=1200, kernel_name="python3", allow_errors=True)
+    peaks, figures, start = {}, {}, time.perf_counter()
     with client.setup_kernel(cwd=os.path.dirname(path)):
         pid, over = client.km.provisioner.process.pid, threading.Event()
 
         def watch():
             while not over.wait(0.3):
-                for kind in ("Rss", "Pss", "Private"):
+                for kind in LINES:
                     peaks[kind] = max(peaks.get(kind, 0), memory(pid, kind))
 
         watcher = threading.Thread(target=watch)
@@ -48,10 +51,10 @@ def student(path):
             client.execute_cell(cell, index)
             if first is None and any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
                 first = time.perf_counter() - start
-        figures["kept"] = memory(pid, "Private")
+        figures["kept"] = memory(pid, "private")
         over.set()
         watcher.join()
-        figures |= {"cpu": cpu(pid), "wall": time.perf_counter() - start, "first picture": first or float("nan")}
+        figures |= {"cpu": cpu(pid), "wall": time.perf_counter() - start, "picture": first or float("nan")}
     return peaks | figures
 
 
@@ -63,15 +66,15 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="of each student's torch")
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(chosen.threads)
-    print(f"{chosen.students} at once, {chosen.threads} threads each, on {os.cpu_count()} cores; MB and seconds of one, the mean of them")
-    print(f"{'':34}{'first picture':>14}{'wall':>8}{'last':>8}{'CPU':>8}{'peak RSS':>10}{'PSS':>8}{'private':>9}{'kept':>8}")
+    print(f"{chosen.students} at once, {chosen.threads} threads each, {os.cpu_count()} cores: seconds and MB, means")
+    print(f"{'':34}" + "".join(f"{what:>10}" for what in (*SECONDS, "the last", *MEGABYTES)))
     for path in chosen.notebooks:
         with ProcessPoolExecutor(chosen.students) as pool:
             several = list(pool.map(student, [path] * chosen.students))
-        mean = {what: statistics.mean(one[what] for one in several) for what in several[0]}
-        last = max(one["wall"] for one in several)
-        print(f"{'/'.join(path.split('/')[-2:]):34}{mean['first picture']:14.1f}{mean['wall']:8.1f}{last:8.1f}{mean['cpu']:8.1f}"
-              f"{mean['Rss']:10.0f}{mean['Pss']:8.0f}{mean['Private']:9.0f}{mean['kept']:8.0f}", flush=True)
+        mean = {what: statistics.mean(one[what] for one in several) for what in (*SECONDS, *MEGABYTES)}
+        mean["the last"] = max(one["wall"] for one in several)
+        print(f"{'/'.join(path.split('/')[-2:]):34}" + "".join(f"{mean[what]:10.1f}" for what in (*SECONDS, "the last"))
+              + "".join(f"{mean[what]:10.0f}" for what in MEGABYTES), flush=True)
 
 
 if __name__ == "__main__":
