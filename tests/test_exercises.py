@@ -4,73 +4,16 @@ A class a lecture, so that several run at a time.  Wrong answers are data: tests
 """
 import json
 import re
-import tomllib
-from pathlib import Path
 
 import nbformat
 import pytest
+from exercise_checks import BLANK, ROOT, SOLVED, WRONG, Solved, asked, wrong_answers
 from nbclient import NotebookClient
 
-from cardslib.blank import STUB, blank, exercises, is_answer, is_check
+from cardslib.blank import STUB, blank, exercises, is_check
 from cardslib.exercises import Hint
 
-ROOT = Path(__file__).parents[1]
-SOLVED, BLANK = ROOT / "lectures/solutions", ROOT / "lectures/exercises"
-WRONG = ROOT / "tests/wrong_answers"
 TRACES = re.compile(r"Traceback|File |line \d|-->|site-packages")
-
-
-def asked(check):
-    """The names of the functions that a check asks."""
-    return sorted(set(re.findall(r"\bask\((\w+)", check.source)))
-
-
-def wrong_answers(lecture):
-    """[(name of the exercise, mistake, hint, code)]"""
-    table = tomllib.loads((WRONG / f"{lecture}.toml").read_text("utf-8"))
-    return [(name, one["mistake"], one["hint"], one["code"]) for name, several in table.items() for one in several]
-
-
-class Solved:
-    """A solved notebook: what its cells define, but for answers and checks, on which no other cell depends."""
-
-    def __init__(self, lecture):
-        self.notebook = nbformat.read(SOLVED / f"{lecture}.ipynb", 4)
-        self.exercises = exercises(self.notebook)
-        self.cells, self.namespace = iter(self.notebook.cells), {"__name__": "__main__"}
-        self.before, self.said = {}, {}
-
-    def defined_before(self, name):
-        """A copy of what is defined when the reader comes to an exercise's check, but for the answer."""
-        while name not in self.before:
-            cell = next(self.cells)
-            if is_check(cell):
-                self.before[cell.metadata.nbgrader.grade_id.removeprefix("check-")] = dict(self.namespace)
-            elif cell.cell_type == "code" and not is_answer(cell):
-                exec(cell.source, self.namespace)
-        return dict(self.before[name])
-
-    def check(self, name, answer, replace=None):
-        """Run an exercise's check on an answer, given as source; replace: of each function that is asked, {name: function}."""
-        namespace = self.defined_before(name)
-        exec(compile(answer, "answer", "exec"), namespace)
-        if replace:
-            namespace |= {one: replace(one, namespace[one]) for one in asked(self.exercises[name][1])}
-        namespace["display"] = lambda *shown: None
-        exec(self.exercises[name][1].source, namespace)
-
-    def recorded(self, name):
-        """{function: [what the solution said, call by call]} in a run of its check, which it passes."""
-        def recorder(one, function):
-            def recording(*arguments):
-                said.setdefault(one, []).append(function(*arguments))
-                return said[one][-1]
-            return recording
-        if name not in self.said:
-            said = {}
-            self.check(name, self.exercises[name][0].source, recorder)
-            self.said[name] = said
-        return self.said[name]
 
 
 class Exercises:
@@ -113,15 +56,12 @@ class Exercises:
             solved.check(name, code)
 
     def test_the_numbers_of_the_solution_typed_in_are_found_out(self, solved, name):
-        """What the solution said the last time the check ran, call by call."""
-        said = {one: iter(several * 9) for one, several in solved.recorded(name).items()}
         with pytest.raises(Hint):
-            solved.check(name, solved.exercises[name][0].source, lambda one, _: lambda *arguments: next(said[one]))
+            solved.typed_in(name)
 
     def test_a_constant_is_found_out(self, solved, name):
-        said = solved.recorded(name)
         with pytest.raises(Hint):
-            solved.check(name, solved.exercises[name][0].source, lambda one, _: lambda *arguments: said[one][0])
+            solved.constant(name)
 
     def test_the_blank_notebook_fails_in_its_checks_only_with_hints_and_no_traceback(self):
         notebook = nbformat.read(BLANK / f"{self.lecture}.ipynb", 4)
