@@ -37,7 +37,8 @@ def measure(lecture, times):
         hints = [hint_of(solved.check, name, answer.source) for _ in range(times)]
         seconds = (time.perf_counter() - start) / times
         refused = [f"the solution: {hint}" for hint in hints if hint]
-        others = [(mistake, hint, solved.check, name, code) for one, mistake, hint, code in wrong_answers(lecture) if one == name]
+        others = [(mistake, hint, solved.check, name, code)
+                  for one, mistake, hint, code in wrong_answers(lecture) if one == name]
         others += [("typed in", "", solved.typed_in, name), ("a constant", "", solved.constant, name)]
         passed = []
         for mistake, expected, *run in others:
