@@ -78,6 +78,10 @@ class TestAutoencoder(Exercises):
     lecture = "01_autoencoder"
 
 
+class TestCards(Exercises):
+    lecture = "03_cards_vae"
+
+
 def pytest_generate_tests(metafunc):
     lecture = getattr(metafunc.cls, "lecture", None)
     if "name" in metafunc.fixturenames:
