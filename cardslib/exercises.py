@@ -57,7 +57,8 @@ def _array(name, said, shape):
         got = "one number" if array.ndim == 0 else f"an array {array.shape}"
         raise Hint(f"{name} must give {wanted}; it gives {got}.")
     if not np.isfinite(array).all():
-        raise Hint(f"{name} gives NaN or infinity in {(~np.isfinite(array)).mean():.0%} of its numbers.")
+        raise Hint(f"{name} gives NaN or infinity in {(~np.isfinite(array)).mean():.0%} of its numbers: a division by 0, the "
+                   f"logarithm of 0, or an exponential too large or too small for a computer?")
     return array
 
 

@@ -78,6 +78,10 @@ class TestAutoencoder(Exercises):
     lecture = "01_autoencoder"
 
 
+class TestConditionalVAE(Exercises):
+    lecture = "02_conditional_vae"
+
+
 class TestCards(Exercises):
     lecture = "03_cards_vae"
 
