@@ -29,13 +29,14 @@ def ask(answer, *arguments, shape=None, kind=None):
     shape  of an array of finite numbers (or yes and no); None stands for any length.  What was said comes as a NumPy array
     kind   or: a class that what was said must be of
 
-    An answer gets copies of arrays: it cannot change what it is compared with.
+    An answer gets copies of arrays and tensors: it cannot change what it is compared with.
     """
     name = getattr(answer, "__name__", None)
     if not callable(answer) or name is None:
         raise Hint(f"the cell above must define a function; got {answer!r}")
     try:
-        said = answer(*(one.copy() if isinstance(one, np.ndarray) else one for one in arguments))
+        said = answer(*(one.copy() if isinstance(one, np.ndarray) else one.clone() if hasattr(one, "clone") else one
+                        for one in arguments))
     except Exception as problem:
         raise Hint(f"{name} stops with {type(problem).__name__}: {problem}{_where(answer, problem)}") from None
     if said is None or said is Ellipsis:

@@ -84,10 +84,16 @@ def test_a_failure_deep_in_a_library_names_the_line_of_the_answer():
         ask(deep, np.zeros((2, 2)), shape=(2, 2))
 
 
-def test_an_answer_cannot_change_what_it_is_asked_about():
-    values = np.arange(4.0)
+@pytest.mark.parametrize("values", [np.arange(4.0), torch.arange(4.0)])
+def test_an_answer_cannot_change_what_it_is_asked_about(values):
     ask(greedy, values, shape=(4,))
-    assert np.array_equal(values, np.arange(4))
+    assert values.tolist() == [0, 1, 2, 3]
+
+
+def test_a_gradient_finds_its_way_through_an_answer():
+    values = torch.arange(4.0, requires_grad=True)
+    ask(double, values).sum().backward()
+    assert values.grad.tolist() == [2, 2, 2, 2]
 
 
 def test_the_stop_button_stops():

@@ -86,6 +86,10 @@ class TestCards(Exercises):
     lecture = "03_cards_vae"
 
 
+class TestRVAE(Exercises):
+    lecture = "04_rvae"
+
+
 def pytest_generate_tests(metafunc):
     lecture = getattr(metafunc.cls, "lecture", None)
     if "name" in metafunc.fixturenames:
