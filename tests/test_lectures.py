@@ -1,4 +1,7 @@
-"""The rules that every lecture keeps, beyond running without an error (nbval, in `make test`, sees to that)."""
+"""The rules that every lecture keeps, beyond running without an error (nbval, in `make test`, sees to that).
+
+Some of them hold for the solved exercises as well: those whose test asks for `any_notebook`.
+"""
 
 import json
 import re
@@ -8,6 +11,7 @@ from pathlib import Path
 import pytest
 
 LECTURES = sorted(Path(__file__).parents[1].glob("lectures/[0-9]*.ipynb"))
+SOLVED = sorted(Path(__file__).parents[1].glob("lectures/solutions/*.ipynb"))
 PATH_OF_A_MACHINE = re.compile(r"/(?:root|home|tmp|Users|work|mnt)/|[A-Z]:\\\\")
 
 
@@ -19,6 +23,16 @@ def path(request):
 @pytest.fixture
 def notebook(path):
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(params=LECTURES + SOLVED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def any_path(request):
+    return request.param
+
+
+@pytest.fixture
+def any_notebook(any_path):
+    return json.loads(any_path.read_text(encoding="utf-8"))
 
 
 def code(notebook):
@@ -38,42 +52,57 @@ def test_the_lectures_are_there():
                                                 "05_nio_lsmo"}
 
 
-def test_it_was_run_from_top_to_bottom_in_one_go(notebook):
-    assert [cell["execution_count"] for cell in code(notebook)] == list(range(1, len(code(notebook)) + 1))
+def test_it_was_run_from_top_to_bottom_in_one_go(any_notebook):
+    assert [cell["execution_count"] for cell in code(any_notebook)] == list(range(1, len(code(any_notebook)) + 1))
 
 
-def test_it_holds_no_error_and_nothing_on_stderr(notebook):
-    assert not [output for output in outputs(notebook) if output["output_type"] == "error" or output.get("name") == "stderr"]
+def test_it_holds_no_error_and_nothing_on_stderr(any_notebook):
+    assert not [output for output in outputs(any_notebook)
+                if output["output_type"] == "error" or output.get("name") == "stderr"]
 
 
-def test_it_shows_no_path_of_a_machine(notebook):
-    for output in outputs(notebook):
+def test_it_shows_no_path_of_a_machine(any_notebook):
+    for output in outputs(any_notebook):
         text = json.dumps(
             {**output, "data": {kind: data for kind, data in output.get("data", {}).items() if kind.startswith("text/p")}}
         )
         assert not PATH_OF_A_MACHINE.search(text), text[:300]
 
 
+def lengths(notebook):
+    return [sum(bool(line.strip()) for line in "".join(cell["source"]).splitlines()) for cell in code(notebook)]
+
+
 def test_its_cells_are_short(notebook):
-    lengths = [sum(bool(line.strip()) for line in "".join(cell["source"]).splitlines()) for cell in code(notebook)]
-    assert statistics.median(lengths) <= 5 and max(lengths) <= 20, lengths
+    assert statistics.median(lengths(notebook)) <= 5, lengths(notebook)
 
 
-def test_each_code_cell_is_preceded_by_prose_or_a_short_run_of_code(notebook):
-    kinds = "".join(cell["cell_type"][0] for cell in notebook["cells"])
+def test_none_of_its_cells_is_long(any_notebook):
+    assert max(lengths(any_notebook)) <= 20, lengths(any_notebook)
+
+
+def test_each_code_cell_is_preceded_by_prose_or_a_short_run_of_code(any_notebook):
+    kinds = "".join(cell["cell_type"][0] for cell in any_notebook["cells"])
     assert "ccc" not in kinds
 
 
-def test_every_picture_has_alt_text(notebook):
-    pictures = [output for output in outputs(notebook) if "image/png" in output.get("data", {})]
-    assert len(pictures) >= 8
-    for picture in pictures:
+def pictures(notebook):
+    return [output for output in outputs(notebook) if "image/png" in output.get("data", {})]
+
+
+def test_it_shows_what_it_says(notebook):
+    assert len(pictures(notebook)) >= 8
+
+
+def test_every_picture_has_alt_text(any_notebook):
+    assert pictures(any_notebook)
+    for picture in pictures(any_notebook):
         alt = picture["metadata"]["image/png"]["alt"]
         assert len(alt) > 20 and 'alt="' in "".join(picture["data"]["text/html"]), alt
 
 
-def test_it_is_small_enough_to_mail(path):
-    assert path.stat().st_size < 2_500_000
+def test_it_is_small_enough_to_mail(any_path):
+    assert any_path.stat().st_size < 2_500_000
 
 
 def test_every_explorer_has_a_still_beside_it(notebook):
