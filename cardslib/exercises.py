@@ -14,7 +14,7 @@ class Hint(AssertionError):
 
     def _render_traceback_(self):
         """What IPython shows of this error."""
-        return textwrap.wrap(f"Not yet: {self}", 110)
+        return textwrap.wrap(f"Not yet: {self}", 100)
 
 
 def expect(holds, hint):

@@ -14,8 +14,11 @@ import sys
 import time
 import urllib.request
 
+import nbformat
 import pytest
 from browser import chromium, moves, needs_chromium, until
+
+from cardslib.blank import blank
 
 pytestmark = needs_chromium
 
@@ -98,8 +101,10 @@ def jupyterlab(folder):
 
 
 def write_notebook(path, cells):
-    cells = [dict(cell_type="code", id=f"cell{number}", metadata={}, source=source.strip(), outputs=[], execution_count=None)
-             for number, source in enumerate(cells)]
+    """A notebook of code cells, each given as source, or as a cell that is there already."""
+    cells = [cell if isinstance(cell, dict) else
+             dict(cell_type="code", id=f"cell{number}", metadata={}, source=cell.strip(), outputs=[], execution_count=None)
+             for number, cell in enumerate(cells)]
     kernel = dict(kernelspec=dict(name="python3", display_name="Python 3", language="python"))
     path.write_text(json.dumps(dict(cells=cells, metadata=kernel, nbformat=4, nbformat_minor=5)))
 
@@ -252,3 +257,22 @@ def test_a_training_is_paused_and_stopped_by_its_buttons(lab):
     until(lambda: words.inner_text().endswith("· stopped"))
     until(lambda: page.get_by_role("button", name="stop", exact=True).is_disabled())
     assert page.locator("img[alt*='while it learns']").count() == 1 and page.problems == []
+
+
+EXERCISES = nbformat.v4.new_notebook(cells=[
+    nbformat.v4.new_code_cell(source, metadata=dict(nbgrader=dict(grade_id=name, solution=answer, grade=not answer)))
+    for name, answer, source in (
+        ("double", True, "def double(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION"),
+        ("check-double", False, "from cardslib.exercises import ask\nask(double, 1, shape=())\nprint('Right.')"),
+        ("half", True, "def half(x):\n    ### BEGIN SOLUTION\n    return x / 2\n    ### END SOLUTION"),
+        ("check-half", False, "ask(half, 1, shape=())\nprint('Right.')"))])
+
+
+def test_in_blank_exercises_run_all_shows_each_hint_and_no_traceback(lab):
+    page = lab("blank", [*map(dict, blank(EXERCISES).cells), "print('the end')"])
+    page.evaluate(RUN_ALL)
+    hints = page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']")
+    page.locator(".jp-OutputArea-output", has_text="the end").wait_for()
+    shown = [hint.inner_text() for hint in hints.all()]
+    assert [words.split()[2] for words in shown] == ["double", "half"]
+    assert all(words.startswith("Not yet: ") and "Traceback" not in words for words in shown) and page.problems == []
