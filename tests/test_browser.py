@@ -271,7 +271,7 @@ EXERCISES = nbformat.v4.new_notebook(cells=[
 def test_in_blank_exercises_run_all_shows_each_hint_and_no_traceback(lab):
     page = lab("blank", [*map(dict, blank(EXERCISES).cells), "print('the end')"])
     page.evaluate(RUN_ALL)
-    hints = page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']")
+    hints = page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")
     page.locator(".jp-OutputArea-output", has_text="the end").wait_for()
     shown = [hint.inner_text() for hint in hints.all()]
     assert [words.split()[2] for words in shown] == ["double", "half"]
