@@ -90,6 +90,10 @@ class TestRVAE(Exercises):
     lecture = "04_rvae"
 
 
+class TestNiOLSMO(Exercises):
+    lecture = "05_nio_lsmo"
+
+
 def pytest_generate_tests(metafunc):
     lecture = getattr(metafunc.cls, "lecture", None)
     if "name" in metafunc.fixturenames:
