@@ -38,29 +38,36 @@ def ask(answer, *arguments, shape=None, kind=None):
         said = answer(*(one.copy() if isinstance(one, np.ndarray) else one.clone() if hasattr(one, "clone") else one
                         for one in arguments))
     except Exception as problem:
-        raise Hint(f"{name} stops with {type(problem).__name__}: {problem}{_where(answer, problem)}") from None
+        raise Hint(f"{name} stops with {type(problem).__name__}: {str(problem).rstrip('.')}"
+                   f"{_where(answer, problem)}") from None
     if said is None or said is Ellipsis:
         raise Hint(f"{name} gives nothing back. Write it in the cell above; its last line should return the answer.")
     if kind is not None and not isinstance(said, kind):
-        raise Hint(f"{name} must give a {kind.__name__}; it gives a {type(said).__name__}.")
+        raise Hint(f"{name} must give one {kind.__name__}; it gives one {type(said).__name__}.")
     return said if shape is None else _array(name, said, shape)
 
 
 def _array(name, said, shape):
-    wanted = "one number" if shape == () else "an array (" + ", ".join("n" if n is None else str(n) for n in shape) + ")"
+    wanted = f"{name} must give {_called(shape)}; it gives "
     try:
         array = np.asarray(said.detach().cpu() if hasattr(said, "detach") else said)
     except ValueError:
-        raise Hint(f"{name} must give {wanted}; it gives rows of different lengths.") from None
+        raise Hint(f"{wanted}rows of different lengths.") from None
     if array.dtype.kind not in "biuf":
-        raise Hint(f"{name} must give {wanted}; it gives a {type(said).__name__}.")
+        kind = type(said).__name__
+        raise Hint(f"{wanted}{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}"
+                   + (": which of its fields is meant?" if hasattr(said, "__dataclass_fields__") else "."))
     if array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape)):
-        got = "one number" if array.ndim == 0 else f"an array {array.shape}"
-        raise Hint(f"{name} must give {wanted}; it gives {got}.")
+        raise Hint(f"{wanted}{_called(array.shape)}.")
     if not np.isfinite(array).all():
         raise Hint(f"{name} gives NaN or infinity in {(~np.isfinite(array)).mean():.0%} of its numbers: a division by 0, the "
                    f"logarithm of 0, or an exponential too large or too small for a computer?")
     return array
+
+
+def _called(shape):
+    """A shape in words, None as n."""
+    return "an array " + str(tuple(shape)).replace("None", "n") if len(shape) else "one number"
 
 
 def _where(answer, problem):

@@ -5,6 +5,7 @@ import torch
 from IPython.core.interactiveshell import InteractiveShell
 
 from cardslib.exercises import Hint, ask, expect
+from cardslib.latents import Latents
 
 
 def double(values):
@@ -56,12 +57,13 @@ def test_without_a_shape_the_answer_comes_as_it_is():
 
 @pytest.mark.parametrize("answer, shape, hint", [
     (nothing, (4,), "nothing gives nothing back"),
-    (double, (3,), r"double must give an array \(3\); it gives an array \(4,\)"),
+    (double, (3,), r"double must give an array \(3,\); it gives an array \(4,\)"),
     (double, (), "double must give one number; it gives an array"),
     (double, (None, 2), r"must give an array \(n, 2\)"),
-    (lambda values: 3, (4,), r"must give an array \(4\); it gives one number"),
+    (lambda values: 3, (4,), r"must give an array \(4,\); it gives one number"),
     (ragged, (2,), "rows of different lengths"),
     (words, (4,), "it gives a str"),
+    (lambda values: Latents(values), (4,), "it gives a Latents: which of its fields is meant?"),
     (holes, (4,), "holes gives NaN or infinity in 25% of its numbers"),
     (misspelt, (4,), "misspelt stops with AttributeError: .*maen.*, at the line “return values.maen\\(\\)”"),
     (3, (4,), "must define a function; got 3"),
@@ -73,7 +75,7 @@ def test_what_is_no_answer_gets_a_hint_that_says_so(answer, shape, hint):
 
 
 def test_a_wrong_kind_is_named():
-    with pytest.raises(Hint, match="must give a dict; it gives a tuple"):
+    with pytest.raises(Hint, match="must give one dict; it gives one tuple"):
         ask(lambda: (1, 2), kind=dict)
 
 
