@@ -56,13 +56,15 @@ def exercises(notebook):
 def blank(notebook):
     """The notebook without answers and outputs.
 
-    Its checks cannot be edited by mistake, and *Run All* goes on after one that fails: exercises do not depend on one another.
+    Its checks are folded and cannot be edited by mistake, and *Run All* goes on after one that fails: exercises do not depend
+    on one another.
     """
     notebook = deepcopy(notebook)   # the caller's is not ours to change
     for answer, check in exercises(notebook).values():
         answer.source = MARKED.sub(rf"\1{STUB}", answer.source)
         answer.metadata["deletable"] = False
-        check.metadata |= dict(deletable=False, editable=False, tags=[*check.metadata.get("tags", []), "raises-exception"])
+        check.metadata |= dict(deletable=False, editable=False, jupyter=dict(source_hidden=True),
+                               tags=[*check.metadata.get("tags", []), "raises-exception"])
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

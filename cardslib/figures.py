@@ -134,7 +134,7 @@ def loss_by_term(history, alt=None):
     for term, values in history.terms.items():
         epochs = range(1 + len(history.loss) - len(values), 1 + len(history.loss))   # a term may begin later
         if term == "reconstruction":
-            left.plot(epochs, values, "--", color="#D55E00", lw=1.6, label="−log-likelihood")
+            left.plot(epochs, values, "--", color="#D55E00", lw=1.6, label="reconstruction (−log-likelihood)")
         else:
             number = others.index(term)
             name = term if term in GUIDES else f"divergence of {term}"

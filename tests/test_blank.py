@@ -56,6 +56,10 @@ def test_checks_cannot_be_edited_and_neither_they_nor_answers_be_deleted(solved)
     assert "editable" not in made.cells[2].metadata and made.cells[2].metadata["deletable"] is False
 
 
+def test_checks_are_folded(solved):
+    assert blank(solved).cells[3].metadata["jupyter"] == {"source_hidden": True}
+
+
 def test_run_all_goes_on_after_a_failed_check(solved):
     assert blank(solved).cells[3].metadata["tags"] == ["raises-exception"]
 

@@ -301,7 +301,7 @@ def test_the_loss_is_drawn_term_by_term(drawn):
     left, right = drawn["loss_by_term"][0].axes
     lines = {line.get_label(): line for axes in (left, right) for line in axes.lines}
     assert {name: line.get_ydata().tolist() for name, line in lines.items()} == {
-        "−ELBO": [9.0, 7.0, 6.5], "−log-likelihood": [8.0, 5.0, 4.5], "divergence of content": [1.0, 2.0, 2.0]}
+        "−ELBO": [9.0, 7.0, 6.5], "reconstruction (−log-likelihood)": [8.0, 5.0, 4.5], "divergence of content": [1.0, 2.0, 2.0]}
     assert all(list(line.get_xdata()) == [1, 2, 3] for line in lines.values())
     assert lines["divergence of content"] in right.lines and right.get_ylabel() == "nats an image"
 
