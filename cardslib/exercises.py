@@ -49,14 +49,15 @@ def ask(answer, *arguments, shape=None, kind=None):
 
 def _array(name, said, shape):
     wanted = f"{name} must give {_called(shape)}; it gives "
+    if hasattr(said, "__dataclass_fields__"):
+        kind = type(said).__name__
+        raise Hint(f"{wanted}{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}: which of its fields is meant?")
     try:
         array = np.asarray(said.detach().cpu() if hasattr(said, "detach") else said)
     except ValueError:
         raise Hint(f"{wanted}rows of different lengths.") from None
     if array.dtype.kind not in "biuf":
-        kind = type(said).__name__
-        raise Hint(f"{wanted}{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}"
-                   + (": which of its fields is meant?" if hasattr(said, "__dataclass_fields__") else "."))
+        raise Hint(f"{wanted}no numbers, but: {type(said).__name__}.")
     if array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape)):
         raise Hint(f"{wanted}{_called(array.shape)}.")
     if not np.isfinite(array).all():

@@ -40,7 +40,8 @@ class Latents:
 
     def __getitem__(self, which):
         if isinstance(which, (int, np.integer)):
-            which = slice(which, which + 1 or None)
+            which = range(len(self))[which]   # IndexError beyond the end, or a loop over latents would never end
+            which = slice(which, which + 1)
         return self.map(lambda values: values[which])
 
     def map(self, function):

@@ -262,6 +262,8 @@ def _paired_rows(content, labels):
 
 
 def _latents(content, least=1):
+    if hasattr(content, "content"):
+        raise ValueError(f"content must be an array (n, c); got {type(content).__name__}: pass its .content")
     content = np.asarray(content, float)
     if content.ndim != 2 or content.shape[1] < least or not np.isfinite(content).all():
         raise ValueError(f"content must be (n, c) finite numbers with c of at least {least}; got {content.shape}")

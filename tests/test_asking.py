@@ -62,7 +62,7 @@ def test_without_a_shape_the_answer_comes_as_it_is():
     (double, (None, 2), r"must give an array \(n, 2\)"),
     (lambda values: 3, (4,), r"must give an array \(4,\); it gives one number"),
     (ragged, (2,), "rows of different lengths"),
-    (words, (4,), "it gives a str"),
+    (words, (4,), "it gives no numbers, but: str"),
     (lambda values: Latents(values), (4,), "it gives a Latents: which of its fields is meant?"),
     (holes, (4,), "holes gives NaN or infinity in 25% of its numbers"),
     (misspelt, (4,), "misspelt stops with AttributeError: .*maen.*, at the line “return values.maen\\(\\)”"),

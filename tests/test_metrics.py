@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cardslib.latents import Latents
 from cardslib.metrics import (
     angle_error,
     circular_correlation,
@@ -343,6 +344,12 @@ def test_the_scores_are_the_same_each_time():
 def test_disentanglement_needs_two_finite_latents(score, content):
     with pytest.raises(ValueError, match=r"^content must be \(n, c\) finite numbers with c of at least 2; got"):
         score(content, FACTORS)
+
+
+@pytest.mark.parametrize("score", [mig, sap, dci, readable])
+def test_latents_as_a_whole_are_refused_with_the_field_that_is_meant(score):
+    with pytest.raises(ValueError, match=r"got Latents: pass its \.content"):
+        score(Latents(TRUE), FACTORS)
 
 
 @pytest.mark.parametrize("score", [mig, sap, dci])

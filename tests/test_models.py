@@ -2,6 +2,7 @@
 import json
 import os
 import pickle
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -423,6 +424,13 @@ def test_an_index_picks_the_same_images_from_every_field(conditional, images, la
     for name, values in latents.given.items():
         assert np.array_equal(getattr(fewer, name), values[indices]), name
     assert len(fewer) == len(indices) and fewer.given.keys() == latents.given.keys()
+
+
+def test_a_loop_over_latents_ends(conditional, images, labels):
+    latents = conditional.encode(images, labels)
+    assert len(list(islice(latents, 100))) == len(latents)
+    with pytest.raises(IndexError):
+        latents[len(latents)]
 
 
 def test_a_divergence_that_a_model_does_not_have_counts_as_nothing():
