@@ -73,5 +73,6 @@ def _called(shape):
 
 def _where(answer, problem):
     """The line of the student's own cell at which it went wrong."""
-    own = [frame for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == answer.__code__.co_filename]
+    cell = getattr(getattr(answer, "__code__", None), "co_filename", None)
+    own = [frame for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == cell]
     return f", at the line “{own[-1].line.strip()}”." if own and own[-1].line else "."

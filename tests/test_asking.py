@@ -67,6 +67,7 @@ def test_without_a_shape_the_answer_comes_as_it_is():
     (holes, (4,), "holes gives NaN or infinity in 25% of its numbers"),
     (misspelt, (4,), "misspelt stops with AttributeError: .*maen.*, at the line “return values.maen\\(\\)”"),
     (3, (4,), "must define a function; got 3"),
+    (dict, (4,), "dict stops with TypeError"),
 ])
 @pytest.mark.filterwarnings("ignore:divide by zero")
 def test_what_is_no_answer_gets_a_hint_that_says_so(answer, shape, hint):
