@@ -208,7 +208,10 @@ class VAE(nn.Module):
 
     @torch.no_grad()
     def elbo(self, images, labels=None, seed=0):
-        """`ELBO` of each image, in nats, by term: one draw from the posterior, with noise from `seed`."""
+        """`ELBO` of each image, in nats: `.total`, and by term `.reconstruction`, `.content`, `.angle`, …, all (n,).
+
+        An estimate from one draw of the posterior, with noise from `seed`.
+        """
         images, labels = self.check(images, labels)
         generator = torch.Generator(self.device).manual_seed(seed)
         return self._in_chunks(lambda x, label: self.bound(x, label, generator), ELBO, images, labels)
