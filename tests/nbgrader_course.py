@@ -11,24 +11,25 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import nbformat
+from exercise_checks import BLANK, ROOT, SOLVED, wrong_answers
 
 from cardslib.blank import exercises, is_answer
 
-ROOT = Path(__file__).parents[1]
-SOLVED, BLANK = ROOT / "lectures/solutions", ROOT / "lectures/exercises"
 
-
-def nbgrader(command, course, *arguments):
-    """Run an nbgrader command in the course folder; notebooks are executed by the Python that runs this script."""
+def run_notebooks_here(course):
+    """Let nbgrader execute notebooks by the Python that runs this script: a kernel in the course folder says so."""
     kernel = course / "jupyter/kernels/python3"
-    kernel.mkdir(parents=True, exist_ok=True)
+    kernel.mkdir(parents=True)
     (kernel / "kernel.json").write_text(json.dumps(dict(
         argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"], display_name="Python 3",
         language="python")))
+
+
+def nbgrader(command, course, *arguments):
+    """Run an nbgrader command in the course folder."""
     own = f"{Path(command).parent}{os.pathsep}{os.environ['PATH']}"   # nbgrader calls alembic, which is beside it
     environment = {**os.environ, "JUPYTER_PATH": str(course / "jupyter"), "PATH": own}
     done = subprocess.run([command, *arguments], cwd=course, env=environment, capture_output=True, text=True)
@@ -53,9 +54,8 @@ def hand_in(released, path, answers):
 def answers_of(lecture):
     """{student: {name of the exercise: source}}: solved, blank, and each answer the first wrong one of the list."""
     solved = exercises(nbformat.read(SOLVED / f"{lecture}.ipynb", 4))
-    wrong = tomllib.loads((ROOT / f"tests/wrong_answers/{lecture}.toml").read_text("utf-8"))
-    return {"solved": {name: answer.source for name, (answer, _) in solved.items()}, "blank": {},
-            "wrong": {name: several[0]["code"] for name, several in wrong.items()}}
+    wrong = {name: code for name, _, _, code in reversed(wrong_answers(lecture))}
+    return {"solved": {name: answer.source for name, (answer, _) in solved.items()}, "blank": {}, "wrong": wrong}
 
 
 def main():
@@ -64,12 +64,15 @@ def main():
     parser.add_argument("--nbgrader", default="nbgrader", help="the command")
     parser.add_argument("--to", type=Path, default=ROOT / "nbgrader_course", help="the course folder, made anew")
     chosen = parser.parse_args()
-    command, course = os.path.abspath(chosen.nbgrader), chosen.to.resolve()
+    command, course = shutil.which(os.path.abspath(chosen.nbgrader)) or shutil.which(chosen.nbgrader), chosen.to.resolve()
+    if command is None:
+        sys.exit(f"there is no {chosen.nbgrader}: `make nbgrader` installs it")
     if course.exists() and not (course / "nbgrader_config.py").exists():
         sys.exit(f"{course} exists and is no nbgrader course: choose another folder with --to")
     shutil.rmtree(course, ignore_errors=True)
     course.mkdir(parents=True)
     shutil.copy(ROOT / "lectures/nbgrader_config.py", course)
+    run_notebooks_here(course)
     lectures = sorted(path.stem for path in SOLVED.glob("*.ipynb"))
     for lecture in lectures:
         (course / "source" / lecture).mkdir(parents=True)

@@ -19,6 +19,7 @@ SECONDS = "picture", "cpu", "wall"                   # to the first picture, of 
 MEGABYTES = "rss", "pss", "private", "kept"          # at their peaks; kept: private when all cells have run
 LINES = {"rss": "Rss:", "pss": "Pss:", "private": "Private"}   # of the kernel's account of a process's memory
 
+
 def memory(pid, kind):
     """MB of a process: "rss" all that it sees, "pss" its share of what is shared, "private" what is its alone."""
     with open(f"/proc/{pid}/smaps_rollup") as file:
