@@ -25,7 +25,7 @@ lectures: $(VENV)/installed
 
 # The exercises as students get them, from the solved ones.
 exercises: $(VENV)/installed
-	$(BIN)/python -m cardslib.blank --to lectures/exercises lectures/solutions/*.ipynb
+	$(BIN)/python -m cardslib.course.release --to lectures/exercises lectures/solutions/*.ipynb
 
 # nbgrader releases the exercises and grades three made-up students, in an environment of its own (350 MB; once).
 nbgrader: $(VENV)/installed tests/.nbgrader/bin/nbgrader
@@ -37,7 +37,7 @@ tests/.nbgrader/bin/nbgrader:
 
 # The course as a static site, in site/: it opens from the file system, needs no network, and its sliders live.
 site: $(VENV)/installed
-	$(BIN)/python -m cardslib.site --to site lectures/*.ipynb $(wildcard lectures/exercises/*.ipynb lectures/solutions/*.ipynb)
+	$(BIN)/python -m cardslib.course.site --to site lectures/*.ipynb $(wildcard lectures/exercises/*.ipynb lectures/solutions/*.ipynb)
 
 bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/measure.py $(ARGS)

@@ -1,11 +1,12 @@
 """The cards: four suits turned, strained and shifted by known amounts, so that every picture comes with its truth."""
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
-from cardslib.checks import check_count, check_labels, check_number
 from cardslib.geometry import greatest_stretch, pose_matrix
 from cardslib.outlines import REACH, draw, outline
+from cardslib.records import Record
+from cardslib.validation import check_count, check_labels, check_number
 
 SUITS = ("club", "spade", "heart", "diamond")
 
@@ -16,7 +17,7 @@ SETS = {1: (12, 1), 2: (12, 20), 3: (120, 1), 4: (120, 20)}
 
 
 @dataclass(frozen=True)
-class Cards:
+class Cards(Record):
     """Pictures of cards and how each was made; index it (`cards[:10]`, `cards[cards.suit == 2]`) to get fewer cards.
 
     images  (n, size, size) float32 in [0, 1]: the share of each pixel that the suit covers
@@ -31,13 +32,6 @@ class Cards:
     angle: np.ndarray
     shear: np.ndarray
     shift: np.ndarray
-
-    def __len__(self):
-        return len(self.images)
-
-    def __getitem__(self, which):
-        which = np.atleast_1d(np.arange(len(self))[which])
-        return Cards(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
 def make_cards(per_suit=3000, rotation=120, shear=20, shift=0.0, size=48, seed=0):

@@ -10,6 +10,8 @@ import numpy as np
 import pooch
 from sklearn import datasets
 
+from cardslib.records import Record
+
 # MNIST (LeCun, Cortes & Burges): file, SHA-256 of its *unpacked* content, shape.  Mirrors compress it differently; the
 # content is what counts.
 _IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
@@ -23,14 +25,15 @@ MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.go
 
 
 @dataclass(frozen=True)
-class Digits:
-    """Pictures of digits: images (n, h, w) float32 in [0, 1], bright on dark; label (n,) int64, the digit."""
+class Digits(Record):
+    """Pictures of digits; index it (`digits[:10]`) to get fewer.
+
+    images  (n, h, w) float32 in [0, 1], bright on dark
+    label   (n,) int64: the digit
+    """
 
     images: np.ndarray
     label: np.ndarray
-
-    def __len__(self):
-        return len(self.images)
 
 
 def load_digits(mnist=None, part="train", mirrors=MIRRORS):

@@ -41,3 +41,18 @@ def greatest_stretch(shear):
     """By how much `strain(shear)` lengthens the direction that it lengthens most (≥ 1): its larger eigenvalue."""
     half_trace = 1 + np.tan(shear) ** 2 / 2
     return half_trace + np.sqrt(half_trace**2 - 1)
+
+
+def polar_angle(matrix):
+    """Angle, radians, (...,), of the rotation in matrices (..., 2, 2): M = rotation(angle) @ stretch (polar decomposition)."""
+    return np.arctan2(matrix[..., 0, 1] - matrix[..., 1, 0], matrix[..., 0, 0] + matrix[..., 1, 1])
+
+
+def wrap(angle):
+    """The same angle within -π … π: a number, an array or a tensor, radians."""
+    return (angle + np.pi) % (2 * np.pi) - np.pi
+
+
+def inside(points, low, high):
+    """Which points (..., 2) lie in the rectangle from `low` to `high`, x and y each, its edges included: (...,) bool."""
+    return ((points >= low) & (points <= high)).all(-1)

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from cardslib.checks import check_count
+from cardslib.validation import check_count
 
 SEED = 0   # of the forests and the k-means: scores are the same each time
 

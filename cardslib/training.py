@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from cardslib.checks import check_count, check_number
-from cardslib.latents import GUIDES
+from cardslib.models.latents import GUIDES
+from cardslib.validation import check_count, check_number
 
 BATCH = 128
 EXPLORE = 1 / 3         # of the epochs: so long every side of an image is tried, if nothing says which way it lies
@@ -20,12 +20,14 @@ class History:
 
     loss         −ELBO in nats per image (at β = 1, whatever β was trained with)
     terms        its parts by name: "reconstruction" (minus the log-likelihood) and each divergence
+    guidance     what was taken off beside, by name, while something guided the model (`models.guide`); no part of the loss
     seconds      since the start
     interrupted  True if the training was stopped before its last epoch
     """
 
     loss: list = field(default_factory=list)
     terms: dict = field(default_factory=dict)
+    guidance: dict = field(default_factory=dict)
     seconds: list = field(default_factory=list)
     interrupted: bool = False
 
@@ -108,7 +110,7 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
                     (-objective.mean()).backward()
                     optimiser.step()
                     schedule.step()
-                    for name, values in {**elbo.terms, "reconstruction": -elbo.reconstruction}.items():
+                    for name, values in {**elbo.rows, "reconstruction": -elbo.reconstruction}.items():
                         sums[name] = sums.get(name, 0) + values.detach().sum()
                 means = {name: float(total) / len(images) for name, total in sums.items()}
                 _record(history, means, time.perf_counter() - start)
@@ -132,7 +134,7 @@ def _record(history, terms, seconds):
     history.loss.append(loss)
     history.seconds.append(seconds)
     for name, value in terms.items():
-        history.terms.setdefault(name, []).append(value)
+        (history.guidance if name in GUIDES else history.terms).setdefault(name, []).append(value)
 
 
 def _check_settings(images, epochs, seed, beta, batch, learning_rate):

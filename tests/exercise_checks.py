@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 
-from cardslib.blank import exercises, is_answer, is_check
+from cardslib.course.release import exercises, is_answer, is_check
 
 ROOT = Path(__file__).parents[1]
 SOLVED, BLANK, WRONG = ROOT / "lectures/solutions", ROOT / "lectures/exercises", ROOT / "tests/wrong_answers"

@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 from exercise_checks import BLANK, ROOT, SOLVED, wrong_answers
 
-from cardslib.blank import exercises, is_answer
+from cardslib.course.release import exercises, is_answer
 
 
 def run_notebooks_here(course):

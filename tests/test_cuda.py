@@ -53,7 +53,7 @@ def test_it_learns(learnt):
 def test_what_it_says_and_draws_comes_as_arrays_and_is_like_the_images(learnt, turned, labels):
     model, _ = learnt
     latents = model.encode(turned.images, labels)
-    assert all(isinstance(values, np.ndarray) for values in latents.given.values())
+    assert all(isinstance(values, np.ndarray) for values in latents.rows.values())
     drawn = model.decode(latents)
     assert drawn.dtype == np.float32 and np.mean((drawn - turned.images) ** 2) < 0.6 * np.var(turned.images)
     assert np.isfinite(model.elbo(turned.images, labels).total).all()
@@ -63,7 +63,7 @@ def test_a_saved_model_says_the_same_on_the_processor(learnt, turned, labels, tm
     model, _ = learnt
     model.save(tmp_path / "model.safetensors")
     here, there = (one.encode(turned.images, labels) for one in (VAE.load(tmp_path / "model.safetensors"), model))
-    for name, values in here.given.items():
+    for name, values in here.rows.items():
         assert not values.size or np.median(np.abs(values - getattr(there, name))) < 1e-3, name
 
 

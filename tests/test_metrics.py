@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardslib.latents import Latents
 from cardslib.metrics import (
     angle_error,
     circular_correlation,
@@ -22,6 +21,7 @@ from cardslib.metrics import (
     readable,
     sap,
 )
+from cardslib.models import Latents
 
 floats = partial(st.floats, allow_subnormal=False)   # which torch takes for zero
 N = 1000

@@ -15,7 +15,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from exercise_checks import SOLVED, Solved, wrong_answers  # noqa: E402
 
-from cardslib.exercises import Hint  # noqa: E402
+from cardslib.course.exercises import Hint  # noqa: E402
 
 
 def hint_of(run, *arguments):

@@ -12,11 +12,11 @@ import time
 
 import torch
 
-from cardslib.column_network import ColumnNetwork, fit_columns
-from cardslib.columns import find_columns, measure_scale, score_columns
-from cardslib.crystals import ferroelectric, nio_lsmo, single_crystal
-from cardslib.microscope import practice, scan
-from cardslib.patches import column_patches, grid_patches
+from cardslib.microscopy.atomic_columns import find_columns, measure_scale, score_columns
+from cardslib.microscopy.crystals import ferroelectric, nio_lsmo, single_crystal
+from cardslib.microscopy.microscope import practice, scan
+from cardslib.microscopy.patches import column_patches, grid_patches
+from cardslib.microscopy.segmentation import ColumnNetwork, fit_columns
 
 GRAPHENE = dict(pixel_size=0.08, width=0.45)
 CASES = {   # a crystal, and how it is scanned

@@ -15,7 +15,7 @@ from test_browser import READY, RUN_ALL, jupyterlab, write_notebook  # noqa: E40
 PRESSES, STEPS = 25, 60
 CELLS = ["""
 from cardslib.cards import card_set
-from cardslib.explore import CardExplorer, LatentExplorer
+from cardslib.explorers import CardExplorer, LatentExplorer
 from cardslib.models import VAE, Pose
 from cardslib.training import fit
 cards, turning = card_set(4, per_suit=250), Pose(rotation=True, shift=0.1)

@@ -99,7 +99,7 @@ def slider(ours, seed):
     from matplotlib.figure import Figure
 
     from cardslib.cards import render
-    from cardslib.explore import CardExplorer
+    from cardslib.explorers import CardExplorer
     explorer = CardExplorer()
     explorer.sliders["rotation"].value = 1
     start = time.perf_counter()

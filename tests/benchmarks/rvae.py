@@ -173,8 +173,8 @@ def figure(runs):
     """−ELBO on unseen cards against the seconds of training, a panel a card set."""
     import matplotlib
 
-    from cardslib.drawing import STYLE, Figure
-    from cardslib.figures import LINES
+    from cardslib.figures.plots import LINES
+    from cardslib.figures.style import STYLE, Figure
     with matplotlib.rc_context(STYLE):
         drawn = Figure(10.2, 4.4, "Minus ELBO on unseen cards against seconds of training, for our decoders and for pyroVED.")
         for axes, (number, models) in zip(drawn.subplots(1, 2, sharey=True), runs.items()):

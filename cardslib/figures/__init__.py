@@ -1,0 +1,25 @@
+"""The course's figures: functions that take arrays and return the figure, each with its alt text.  In reading order:
+
+    style  a figure that shows itself; colours, and parts of figures, drawn on axes
+    plots  images, latent spaces, trainings, curves
+    maps   what was found of each column of atoms, drawn where it stands
+"""
+from cardslib.figures.maps import Map, against_truth, column_maps, found_columns, labelled_image, overview
+from cardslib.figures.plots import (
+    cards_study,
+    curves,
+    distributions,
+    encoded_against_true,
+    examples,
+    latent_distribution,
+    latent_representation,
+    loss_by_term,
+    representations,
+    rows_of_images,
+    training_view,
+)
+from cardslib.figures.style import Figure, enlargement, mosaic
+
+__all__ = ["Figure", "Map", "against_truth", "cards_study", "column_maps", "curves", "distributions", "encoded_against_true",
+           "enlargement", "examples", "found_columns", "labelled_image", "latent_distribution", "latent_representation",
+           "loss_by_term", "mosaic", "overview", "representations", "rows_of_images", "training_view"]

@@ -1,0 +1,183 @@
+"""The course's figures: functions that take arrays and return the figure, each with its alt text (style: drawing.py)."""
+import numpy as np
+
+from cardslib.cards import SUITS
+from cardslib.figures.style import (
+    CLASSES,
+    Figure,
+    draw_against,
+    draw_distribution,
+    draw_picture,
+    draw_representation,
+    mosaic,
+    styled,
+)
+
+LINES = (("#0072B2", "o-"), ("#D55E00", "s--"), ("#009E73", "^-."), ("#CC79A7", "D:"))
+
+
+@styled
+def examples(images, alt, columns=8, width=8.0):
+    """Figure of images (n, h, w), `columns` to a row, `width` inches wide."""
+    rows = -(-len(images) // columns)
+    figure = Figure(width, width * rows / columns + 0.05, alt)
+    draw_picture(figure.add_subplot(), mosaic(images, columns))
+    return figure
+
+
+@styled
+def rows_of_images(rows, alt):
+    """Figure with one row of images a name: rows is {name: (n, h, w)}, the same n in each.  Originals over reconstructions."""
+    count, width = max(len(images) for images in rows.values()), 8.0
+    margin = 0.09 * max(len(name) for name in rows) + 0.1   # inches for the names
+    step = (width - margin) / count + 0.08
+    figure = Figure(width, step * len(rows), alt, layout=None)
+    for number, (name, images) in enumerate(rows.items()):
+        bottom = 1 - (number + 1) / len(rows)
+        axes = figure.add_axes((margin / width, bottom, 1 - margin / width, (1 - 0.08 / step) / len(rows)))
+        draw_picture(axes, mosaic(np.asarray(images), count))
+        figure.text((margin - 0.08) / width, bottom + 0.46 / len(rows), name, ha="right", va="center")
+    return figure
+
+
+@styled
+def latent_representation(images, span=2.0, title="Latent representation", alt=None):
+    """Figure of the decoded uniform grid: images (count², h, w) = model.decode(latent_grid(count, span))."""
+    figure = Figure(4.4, 4.4, alt or "A grid of decoded images; the first latent runs to the right, the second upwards.")
+    draw_representation(figure.add_subplot(), images, span, title)
+    return figure
+
+
+@styled
+def latent_distribution(content, labels=None, names=None, values=None, unit="", cyclic=False,
+                        title="Latent distribution", alt=None):
+    """Figure of the first two content latents (n, c ≥ 2) of a data set, a point an image.
+
+    coloured by class: labels (n,) and the classes' names; or by a quantity: values (n,) with its unit; cyclic for angles
+    in degrees.
+    """
+    figure = Figure(5.2, 4.4, alt or f"Scatter plot of the two latents: {title}.")
+    draw_distribution(figure.add_subplot(), content, labels, names, values, unit, cyclic, title)
+    return figure
+
+
+@styled
+def representations(grids, alt, columns=5, span=2.0):
+    """Figure of several decoded uniform grids side by side: {title: (count², h, w)}, `columns` to a row."""
+    columns = min(columns, len(grids))
+    rows = -(-len(grids) // columns)
+    figure = Figure(10.0, rows * (10.0 / columns + 0.25), alt)
+    for number, (title, images) in enumerate(grids.items(), 1):
+        axes = figure.add_subplot(rows, columns, number)
+        draw_representation(axes, images, span, title)
+        if number % columns != 1 or number <= len(grids) - columns:   # one pair of axes stands for all
+            axes.set(xticks=(), yticks=(), xlabel="", ylabel="")
+    return figure
+
+
+@styled
+def distributions(panels, alt, labels=None, names=None, values=None, unit="", cyclic=False):
+    """Figure of latent distributions side by side: {title: content (n, c ≥ 2)}; coloured as in `latent_distribution`."""
+    figure = Figure(5.0 * len(panels), 4.2, alt)
+    for number, (title, content) in enumerate(panels.items(), 1):
+        draw_distribution(figure.add_subplot(1, len(panels), number), content, labels, names, values, unit, cyclic, title,
+                          legend=number == len(panels))
+    return figure
+
+
+@styled
+def cards_study(cards, content, representation, name, span=2.0, angle=None):
+    """The slides' two rows for one set of cards, in one figure.
+
+    Above: example of data | latent representation.  Below: the latent distribution three times, coloured by suit, by shear
+    and by angle; with the encoded angle (n,), radians, of an rVAE the third is encoded against true angle instead.
+    content (n, 2): the latents of the cards; representation: the decoded `latent_grid` with this `span`.
+    """
+    third = "by angle" if angle is None else "by nothing: the encoded angle against the true angle"
+    figure = Figure(10.2, 7.6, f"{name}. Above: examples of the cards, and the decoded grid of the two latents. Below: the "
+                               f"latent distribution coloured by suit, by shear and {third}.")
+    above, below = figure.subfigures(2, 1, height_ratios=(1.2, 1))
+    draw_picture(above.add_subplot(1, 2, 1), mosaic(cards.images[:64], 8), f"{name}: example of data")
+    draw_representation(above.add_subplot(1, 2, 2), representation, span, "Latent representation")
+    shear, true = np.degrees(cards.shear), np.degrees(cards.angle)
+    draw_distribution(below.add_subplot(1, 3, 1), content, cards.suit, SUITS, title="coloured by suit")
+    draw_distribution(below.add_subplot(1, 3, 2), content, values=shear, unit="°", title="coloured by shear")
+    if angle is None:
+        draw_distribution(below.add_subplot(1, 3, 3), content, values=true, unit="°", cyclic=True, title="coloured by angle")
+    else:
+        draw_against(below.add_subplot(1, 3, 3), np.degrees(angle), true, cards.suit, SUITS, "encoded and true angle (°)")
+    return figure
+
+
+@styled
+def encoded_against_true(panels, labels, names, alt):
+    """Figure of encoded against true quantities, one panel a name: panels is {name: (encoded, true)}, each (n,).
+
+    Coloured by class: labels (n,) and the classes' names.  A perfect latent draws one line a class; bands are broken lines.
+    """
+    figure = Figure(min(10.2, 3.4 * len(panels) + 0.6), 3.5, alt)
+    for number, (name, (encoded, true)) in enumerate(panels.items(), 1):
+        draw_against(figure.add_subplot(1, len(panels), number), encoded, true, labels, names, name, number == len(panels))
+    return figure
+
+
+@styled
+def loss_by_term(history, alt=None):
+    """Figure of a training `History`: −ELBO and reconstruction on the left, the divergences on the right, in nats an image."""
+    figure = Figure(8, 2.6, alt or "Two line plots against the epoch: minus ELBO and its reconstruction term; the divergences.")
+    left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
+    _loss(left, history, len(history.loss))
+    left.plot(_epochs(history, history.terms["reconstruction"]), history.terms["reconstruction"], "--", color="#D55E00", lw=1.6,
+              label="reconstruction (−log-likelihood)")
+    lines = {f"divergence of {term}": values for term, values in history.terms.items() if term != "reconstruction"}
+    for number, (name, values) in enumerate((lines | history.guidance).items()):
+        right.plot(_epochs(history, values), values, "-" if number < 4 else "--", color=CLASSES[6 - number], lw=1.6, label=name)
+    right.set(xlabel="epoch", ylabel="nats an image", ylim=(0, None))
+    for axes in (left, right):
+        axes.legend()
+    return figure
+
+
+@styled
+def training_view(images, content, labels, names, history, epochs, span=3.0):
+    """Figure of a model while it learns: the decoded grid, the latent cloud, and the loss so far of `epochs` epochs."""
+    figure = Figure(10.2, 3.5, "A model while it learns: the decoded grid of its two latents, the cloud of the latents of the "
+                               "data, and minus ELBO against the epoch.", layout=None)
+    figure.subplots_adjust(0.05, 0.15, 0.98, 0.9, wspace=0.3)   # fixed: the panels must not move from frame to frame
+    draw_representation(figure.add_subplot(1, 3, 1), images, span, "decoded grid")
+    cloud = figure.add_subplot(1, 3, 2)
+    draw_distribution(cloud, content, labels, names, title="latent cloud", legend=False)
+    cloud.set_aspect("equal", "box")
+    cloud.set(xlim=(-4, 4), ylim=(-4, 4))
+    loss = figure.add_subplot(1, 3, 3)
+    _loss(loss, history, epochs)
+    loss.set_title(f"epoch {len(history.loss)} of {epochs}")
+    return figure
+
+
+@styled
+def curves(x, lines, xlabel, ylabel, alt, log=False):
+    """Figure of up to four curves against one x: lines is {name: (n,)}; or, if x is None, {name: (x, y)}."""
+    if len(lines) > len(LINES):
+        raise ValueError(f"lines must hold at most {len(LINES)} curves; got {len(lines)}: draw two figures")
+    figure = Figure(5.6, 3.2, alt)
+    axes = figure.add_subplot()
+    for (name, line), (colour, style) in zip(lines.items(), LINES):
+        axes.plot(*(line if x is None else (x, line)), style, color=colour, label=name)
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log else "linear")
+    if log and x is not None:
+        axes.set_xticks(x, [str(tick) for tick in x])
+        axes.minorticks_off()
+    axes.legend()
+    return figure
+
+
+def _epochs(history, values):
+    """The epochs of a term that may begin later than the training."""
+    return range(1 + len(history.loss) - len(values), 1 + len(history.loss))
+
+
+def _loss(axes, history, epochs):
+    axes.plot(range(1, len(history.loss) + 1), history.loss, color="#0072B2", lw=2, label="−ELBO")
+    axes.set(xlabel="epoch", ylabel="nats an image", xlim=(0.5, max(epochs, 2) + 0.5))
+

@@ -1,0 +1,156 @@
+"""What the figures are drawn with: a figure that shows itself, the course's colours and style, and parts drawn on axes.
+
+One colour map for one kind of quantity throughout: grey for images, viridis for latents and shear, a cyclic map for
+angles, Okabe & Ito's colours together with marker shapes for suits and classes.
+"""
+import base64
+import html
+import io
+from functools import cached_property, wraps
+from math import ceil
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as MatplotlibFigure
+from PIL import Image
+
+from cardslib.validation import check_labels, check_rows
+
+# Okabe & Ito's eight, the yellow darkened, and two of Tol's for the ninth and tenth class.
+CLASSES = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#9C9200", "#0072B2", "#D55E00", "#CC79A7", "#882255", "#999999")
+SUIT_STYLE = {"club": ("#009E73", "o"), "spade": ("#0072B2", "^"), "heart": ("#D55E00", "v"), "diamond": ("#CC79A7", "D")}
+ANGLES, LATENTS = "twilight", "viridis"
+DPI, SHOWN = 112, 76      # pixels an inch: drawn, and shown in a notebook
+STYLE = {"font.size": 10, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False,
+         "axes.edgecolor": "#777777", "xtick.color": "#444444", "ytick.color": "#444444", "legend.frameon": False,
+         "figure.facecolor": "white", "axes.titlepad": 5}
+
+
+class Figure(MatplotlibFigure):
+    """A matplotlib figure that shows itself in a notebook as a small PNG with its alt text, and leaves nothing behind.
+
+    It does not belong to pyplot: no list of open figures grows, and none is drawn twice.
+    """
+
+    def __init__(self, width, height, alt, layout="constrained"):
+        super().__init__(figsize=(width, height), dpi=DPI, layout=layout)
+        self.alt = alt
+        FigureCanvasAgg(self)
+
+    @cached_property
+    def picture(self):
+        """The figure as a Pillow image (RGB), drawn once: the functions below return it finished."""
+        with matplotlib.rc_context(STYLE):
+            self.canvas.draw()
+        return Image.fromarray(np.asarray(self.canvas.buffer_rgba())[..., :3])
+
+    def png(self):
+        """The figure as PNG bytes, in 256 colours: half the size, and no difference to the eye."""
+        return _file(self.picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE), "png", optimize=True)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        """For notebooks: HTML with the alt text (JupyterLab shows none with a bare PNG), and PNG for every other reader."""
+        width = round(self.bbox.width * SHOWN / DPI)
+        webp = base64.b64encode(_file(self.picture, "webp", quality=80)).decode()
+        page = f'<img alt="{html.escape(self.alt)}" width="{width}" src="data:image/webp;base64,{webp}">'
+        return ({"text/html": page, "image/png": base64.b64encode(self.png()).decode(), "text/plain": f"Figure: {self.alt}"},
+                {"image/png": {"alt": self.alt, "width": width}})
+
+
+def _file(picture, kind, **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def styled(function):
+    """Let a function that makes a figure see the course's style, whatever the user has set for figures of their own."""
+    @wraps(function)
+    def in_style(*arguments, **options):
+        with matplotlib.rc_context(STYLE):
+            return function(*arguments, **options)
+    return in_style
+
+
+# ---------------------------------------------------------------------- pictures
+
+def enlargement(height):
+    """The whole factor by which `mosaic` enlarges images of this height, in pixels: 1 from 32 pixels on."""
+    return -(-32 // height)
+
+
+def mosaic(images, columns):
+    """One picture of many: images (n, h, w) in reading order, `columns` to a row, a thin grey line between them.
+
+    Images smaller than 32 pixels are first enlarged by a whole factor, pixel by pixel, so that the line stays thin.
+    """
+    enlarge = enlargement(images.shape[1])
+    images = images.repeat(enlarge, 1).repeat(enlarge, 2)
+    n, height, width = images.shape
+    rows = -(-n // columns)
+    tiles = np.full((rows * columns, height + 1, width + 1), 0.35, np.float32)
+    tiles[:n, :height, :width] = images
+    picture = tiles.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)          # → (rows, h+1, columns, w+1)
+    return picture.reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
+
+
+# ---------------------------------------------------------------------- parts of figures, drawn on axes
+
+def draw_picture(axes, picture, title=None):
+    """A grey picture (rows, columns), without axes."""
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
+    axes.set_axis_off()
+    axes.set_title(title)
+
+
+def draw_representation(axes, images, span, title):
+    """The decoded uniform grid of two latents, images (count², h, w), on axes that say where in the latent space they lie."""
+    count = round(len(images) ** 0.5)
+    if count**2 != len(images) or count < 2:
+        raise ValueError(f"images must be a square grid, count² of them, as latent_grid(count) gives; got {len(images)}")
+    edge = span * count / (count - 1)   # the middle of the outermost image, not its edge, lies at span
+    axes.imshow(mosaic(images, count), cmap="gray", vmin=0, vmax=1, extent=(-edge, edge, -edge, edge))
+    axes.set(title=title, xlabel="z₁", ylabel="z₂", xticks=(-span, 0, span), yticks=(-span, 0, span))
+
+
+def draw_distribution(axes, content, labels=None, names=None, values=None, unit="", cyclic=False, title=None, legend=True):
+    """A point an image at its first two latents, coloured by class, or by a quantity with its bar."""
+    content = check_rows(content, max(2, np.shape(content)[-1]), "content")   # at least two latents, all finite
+    z1, z2 = content[:, 0], content[:, 1]
+    size = max(3, min(20, 20000 / len(z1)))   # of a point: fewer points may be larger
+    if values is None:
+        _draw_marked(axes, z1, z2, labels, names, legend)
+    else:
+        most = max(1, ceil(np.abs(values).max()))
+        if cyclic:
+            most = min(180, ceil(1.5 * most))   # so that the two ends of a part of the circle differ in colour
+        least = -most if values.min() < 0 else 0
+        points = axes.scatter(z1, z2, c=values, cmap=ANGLES if cyclic else LATENTS, vmin=least, vmax=most, s=size, linewidths=0)
+        bar = axes.figure.colorbar(points, ax=axes, shrink=0.8, format=f"%g{unit}", ticks=(least, (least + most) / 2, most))
+        bar.outline.set_visible(False)
+    axes.set(title=title, xlabel="z₁", ylabel="z₂")
+    axes.set_aspect("equal", "datalim")
+
+
+def draw_against(axes, encoded, true, labels, names, title, legend=True):
+    """Encoded against true quantity, a point an image."""
+    _draw_marked(axes, np.asarray(true), np.asarray(encoded), labels, names, legend)
+    axes.set(title=title, xlabel="true", ylabel="encoded")
+    axes.set_box_aspect(1)
+
+
+def _draw_marked(axes, x, y, labels, names, legend=True):
+    """Points with a colour and a marker a class: the suits' own, else the class's first letter or digit."""
+    if labels is None:
+        labels, names = np.zeros(len(x), int), ("images",)
+    labels = check_labels(labels, len(x), len(names))
+    names = [str(name) for name in names]
+    for index, name in enumerate(names):
+        own_style = (CLASSES[index % len(CLASSES)], f"${name[0]}$" if len(names) > 1 else "o")
+        colour, marker = SUIT_STYLE.get(name, own_style)
+        axes.scatter(x[labels == index], y[labels == index], s=5 if name in SUIT_STYLE else 16, color=colour, marker=marker,
+                     linewidths=0, alpha=0.7, label=name)
+    if legend and len(names) > 1:
+        axes.legend(markerscale=2 if names[0] in SUIT_STYLE else 1.5, handletextpad=0.2, borderpad=0, borderaxespad=0.2,
+                    fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))

@@ -1,0 +1,136 @@
+"""Descriptors of an image: small square pieces of it, each remembering where it came from.
+
+Piece and image share their pixels: a patch is cut at whole pixels, never resampled, so that noise stays what it was.  What is
+lost by that, up to half a pixel, is not forgotten: `Patches.offset` says where in the patch its column lies.
+"""
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from cardslib.geometry import inside
+from cardslib.records import Record, concatenate
+from cardslib.validation import check_count
+
+LARGEST = 2**28    # pixels of all patches together: a gigabyte
+CHUNK = 4096       # patches that are cut at a time
+BORDERS = "leave out", "mirror"
+
+
+@dataclass(frozen=True)
+class Patches(Record):
+    """Square pieces of images; index it to get fewer of them.
+
+    images    (n, size, size) float32 in [0, 1]
+    position  (n, 2) x and y in the image, pixels: what the patch is about, a column or a point of a grid
+    corner    (n, 2) int64, x and y of the patch's first pixel in the image
+    frame     (n,) int64: which frame of the micrograph
+    source    (n,) int64: which micrograph, an index into names
+    index     (n,) int64: which of the positions that were asked for
+    names     of the micrographs
+    """
+
+    images: np.ndarray
+    position: np.ndarray
+    corner: np.ndarray
+    frame: np.ndarray
+    source: np.ndarray
+    index: np.ndarray
+    names: tuple
+
+    @property
+    def size(self):
+        """Pixels along an edge."""
+        return self.images.shape[1]
+
+    @property
+    def offset(self):
+        """(n, 2): where the position lies beside the middle of its patch, x and y in half widths, as a `Pose`'s shift."""
+        return (self.position - self.corner - (self.size - 1) / 2) / (self.size / 2)
+
+    def in_image(self, shift):
+        """Points given by their shift (n, 2) from the middle of each patch, in half widths, as pixels of the image."""
+        return self.corner + (self.size - 1) / 2 + np.asarray(shift) * self.size / 2
+
+
+def column_patches(micrograph, position, size, frame=0, border="leave out"):
+    """`Patches` about columns at position (n, 2), x and y in pixels, of one frame of a `Micrograph`.
+
+    size    pixels along an edge; of the patches on whole pixels, that one is cut whose middle is nearest to the column
+    border  "leave out" columns whose patch would reach over the edge of the image (`Patches.index` says which are left);
+            "mirror" the image there, so that every column has its patch
+    """
+    position = np.asarray(position, float)
+    if position.ndim != 2 or position.shape[1] != 2 or not np.isfinite(position).all():
+        raise ValueError(f"position must be (n, 2) finite numbers, x and y in pixels; got {position.shape}")
+    image = _frame(micrograph, frame, size)
+    if border not in BORDERS:
+        raise ValueError(f"border must be one of {', '.join(map(repr, BORDERS))}; got {border!r}")
+    height, width = image.shape
+    outside = ~inside(position, -0.5, np.array([width, height]) - 0.5)
+    if outside.any():
+        raise ValueError(f"position must lie in the image of {width}×{height} pixels; {outside.sum()} of {len(position)} do "
+                         f"not, the first at {position[outside][0].round(1).tolist()}: x comes first, then y")
+    corner = np.round(position - (size - 1) / 2).astype(np.int64)
+    whole = inside(corner, 0, np.array([width, height]) - size)
+    index = np.flatnonzero(whole) if border == "leave out" else np.arange(len(position))
+    if not len(index):
+        raise ValueError(f"no patch of size={size} about any of the {len(position)} positions lies inside the image of "
+                         f"{width}×{height} pixels: use smaller patches, or border='mirror'")
+    return _cut(micrograph, image, position[index], corner[index], size, frame, index, border)
+
+
+def grid_patches(micrograph, size, step, frame=0):
+    """`Patches` on a regular grid, every `step` pixels along x and y, all wholly inside the frame; in reading order.
+
+    The grid is centred: what does not fit is left over equally on opposite sides.  A patch's position is its middle.
+    """
+    image, step = _frame(micrograph, frame, size), check_count("step", step)
+    room = np.array(image.shape[::-1]) - size
+    x, y = (first % step // 2 + np.arange(0, first - first % step + 1, step) for first in room)
+    _check_memory(len(x) * len(y), size)
+    corner = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.int64)            # row by row
+    return _cut(micrograph, image, corner + (size - 1) / 2, corner, size, frame, np.arange(len(corner)), "leave out")
+
+
+def join(*several):
+    """All `Patches` of several images or frames as one, to learn from together; they must be of one size."""
+    if len({patches.size for patches in several}) != 1:
+        raise ValueError(f"all patches must be of one size; got {sorted({patches.size for patches in several})}")
+    names = tuple(dict.fromkeys(name for patches in several for name in patches.names))
+    _check_memory(sum(len(patches) for patches in several), several[0].size)
+    renamed = [replace(patches, source=np.array([names.index(name) for name in patches.names])[patches.source])
+               for patches in several]
+    return replace(concatenate(renamed), names=names)
+
+
+def _frame(micrograph, frame, size):
+    if not hasattr(micrograph, "frames"):
+        raise ValueError(f"micrograph must be a Micrograph, from open_image or scan; got {type(micrograph).__name__}: "
+                         f"use Micrograph(image[None])")
+    if not isinstance(frame, (int, np.integer)) or not 0 <= frame < len(micrograph.frames):
+        raise ValueError(f"frame must be 0 to {len(micrograph.frames) - 1}; got {frame!r}")
+    image = micrograph.frames[frame]
+    if check_count("size", size, 2) > min(image.shape):
+        raise ValueError(f"size must be at most {min(image.shape)} pixels, for an image of {image.shape}; got {size}")
+    return image
+
+
+def _cut(micrograph, image, position, corner, size, frame, index, border):
+    _check_memory(len(corner), size)
+    shift = np.zeros(2, int)
+    if border == "mirror":
+        image, shift = np.pad(image, size, "symmetric"), np.array([size, size])
+    windows = sliding_window_view(image, (size, size))                                  # a view: no pixel is copied yet
+    images = np.empty((len(corner), size, size), np.float32)
+    for start in range(0, len(corner), CHUNK):
+        x, y = (corner[start:start + CHUNK] + shift).T
+        images[start:start + CHUNK] = windows[y, x]
+    return Patches(images, position, corner, np.full(len(corner), frame, np.int64), np.zeros(len(corner), np.int64), index,
+                   (micrograph.name,))
+
+
+def _check_memory(count, size):
+    if count * size**2 > LARGEST:
+        raise ValueError(f"{count:,} patches of {size}×{size} pixels would take {count * size**2 * 4 / 1e9:.1f} GB; at most "
+                         f"{LARGEST * 4 / 1e9:.1f} GB: use fewer, smaller ones, a larger step, or part of the image")

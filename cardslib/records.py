@@ -1,0 +1,57 @@
+"""One rule for everything that comes in rows: cards, latents, columns of atoms, patches.  Index it to get fewer of them."""
+from dataclasses import fields, replace
+
+import numpy as np
+
+
+class Record:
+    """The base of frozen dataclasses that describe n things, one a row.
+
+    A field that is an array, a tensor or a record itself has a row for each thing; a field that is None is not there; any other
+    (names, a size) holds for all of them.
+
+    Indexing gives a record of the same kind: `record[3]` and `record[-1]` one thing (n = 1), `record[:10]` a slice,
+    `record[record.suit == 2]` those of a mask, `record[[4, 1, 1]]` those of these numbers in this order.  An IndexError says
+    what is out of range, or no such index.
+    """
+
+    def __len__(self):
+        return len(next(iter(self.rows.values())))
+
+    def __getitem__(self, which):
+        which = _selection(which, len(self))
+        return self.map(lambda values: values[which])
+
+    @property
+    def rows(self):
+        """The fields that have a row for each thing, by name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Record) or hasattr(value, "shape")}
+
+    def map(self, function):
+        """The same record with `function` applied to every field that has rows."""
+        return replace(self, **{name: function(values) for name, values in self.rows.items()})
+
+
+def concatenate(records):
+    """One record of several of one kind, the rows of the first before those of the second; NumPy arrays, or records of them.
+
+    What holds for all rows is taken from the first record.
+    """
+    first = records[0]
+    joined = {name: [getattr(record, name) for record in records] for name in first.rows}
+    return replace(first, **{name: concatenate(parts) if isinstance(parts[0], Record) else np.concatenate(parts)
+                             for name, parts in joined.items()})
+
+
+def _selection(which, count):
+    """An index as a slice, a mask or whole numbers: what arrays and tensors understand alike."""
+    if isinstance(which, (int, np.integer)) and not isinstance(which, bool):
+        one = range(count)[which]   # IndexError beyond the end, or a loop over a record would never end
+        return slice(one, one + 1)
+    if isinstance(which, slice):
+        return which
+    chosen = which if hasattr(which, "shape") else np.asarray(which)
+    if chosen.ndim != 1 or isinstance(which, tuple):
+        raise IndexError(f"an index must be a whole number, a slice, a mask or an array of whole numbers; got {which!r}")
+    return chosen if len(chosen) else slice(0, 0)

@@ -1,0 +1,112 @@
+"""The conventions of geometry.py on tensors: pixel grids, crops, rotated copies, and the way to the canonical picture.
+
+Points are (x, y) in half widths of the image, x to the right, y down.
+"""
+from math import pi
+
+import torch
+import torch.nn.functional as F
+
+from cardslib.geometry import wrap
+
+CROP = 24      # pixels across to which larger crops are averaged down
+CHUNK = 4096   # crops that are cut at a time: bounds the memory
+
+
+def pixel_grid(height, width, device=None):
+    """Middles of an image's pixels in half widths, (height, width, 2): x from -1 to 1, y as far as the height goes."""
+    x = ((torch.arange(width, device=device) * 2 + 1) - width) / width
+    y = ((torch.arange(height, device=device) * 2 + 1) - height) / width
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
+
+
+def rotation(angle):
+    """Matrices that turn points counter-clockwise on the screen, as `geometry.rotation`: (...,) → (..., 2, 2)."""
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([cos, sin, -sin, cos], -1).unflatten(-1, (2, 2))
+
+
+def strain_back(shear):
+    """Matrices that undo `geometry.strain`, its inverse [[1 + t², t], [t, 1]] with t = tan(shear): (...,) → (..., 2, 2)."""
+    t = shear.clamp(-1.2, 1.2).tan()   # no further: near a right angle the tangent knows no bounds
+    return torch.stack([1 + t**2, t, t, torch.ones_like(t)], -1).unflatten(-1, (2, 2))
+
+
+def apply(matrix, vector):
+    """Matrices (..., 2, 2) applied to vectors (..., 2)."""
+    return (matrix * vector[..., None, :]).sum(-1)
+
+
+def to_canonical(points, pose):
+    """Where in the canonical picture each point of the image lies: (p, 2) → (n, p, 2).
+
+    The inverse of rotation(angle) @ strain(shear) @ p · exp(scale) + shift (geometry.py).
+
+    pose  `Latents`, or whatever has a length n and the fields angle, scale, shear (n,) and shift (n, 2), None where zero
+    """
+    matrix = torch.eye(2, device=points.device).expand(len(pose), 2, 2) if pose.angle is None else rotation(-pose.angle)
+    if pose.shear is not None:
+        matrix = (strain_back(pose.shear)[..., None] * matrix[:, None]).sum(2)      # Σⱼ Aᵢⱼ Bⱼₖ: (n, 2, 2)
+    if pose.scale is not None:
+        matrix = matrix * (-pose.scale).exp()[:, None, None]
+    offset = torch.zeros_like(matrix[..., 0]) if pose.shift is None else -apply(matrix, pose.shift)
+    affine = torch.cat([matrix, offset[..., None]], 2)                            # (n, 2, 3)
+    homogeneous = torch.cat([points.T, torch.ones_like(points.T[:1])])           # (3, p)
+    return torch.stack([affine[:, 0] @ homogeneous, affine[:, 1] @ homogeneous], -1)   # (n, 3) @ (3, p) twice → (n, p, 2)
+
+
+# ---------------------------------------------------------------------- an image before anything is known of its pose
+
+def border_grey(images):
+    """The border's grey of images (n, h, w), its median, (n, 1, 1)."""
+    return torch.cat([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], 1).median(1).values[:, None, None]
+
+
+def centroid(images):
+    """Centroid of the light of images (n, h, w), (n, 2) in half widths; light is what differs from the border's grey."""
+    light = (images - border_grey(images)).abs()
+    grid, total = pixel_grid(*images.shape[1:], images.device), light.sum((1, 2)).clamp_min(1e-6)
+    return torch.stack([light.sum(1) @ grid[0, :, 0], light.sum(2) @ grid[:, 0, 1]], 1) / total[:, None]
+
+
+def crops(images, centre=None):
+    """The upright square that holds an image, about its centre (n, 2), averaged down: (n, h, w) → (n, side, side).
+
+    Beyond the edge of the image as at the edge.
+    """
+    n, height, width = images.shape
+    pool, side, reach = _crop(height, width)
+    pooled = F.adaptive_avg_pool2d(images[:, None], (max(1, height // pool), max(1, width // pool)))
+    if centre is None and pooled.shape[-2:] == (side, side):
+        return pooled[:, 0]
+    unit = torch.tensor([1, width / height], device=images.device)               # half widths → the units of grid_sample
+    grid = pixel_grid(side, side, images.device) * reach
+    grid = (grid + (torch.zeros(n, 2, device=images.device) if centre is None else centre)[:, None, None]) * unit
+    return torch.cat([F.grid_sample(pooled[part], grid[part], align_corners=False, padding_mode="border")[:, 0]
+                      for part in torch.arange(n).split(CHUNK)])
+
+
+def crop_side(height, width):
+    """Pixels across a crop of images of this size."""
+    return _crop(height, width)[1]
+
+
+def _crop(height, width):
+    """How many pixels are averaged into one along an edge, pixels across the crop, and half its edge in half widths."""
+    longer = max(height, width)
+    pool = max(1, round(longer / CROP))
+    return pool, longer // pool, longer / width
+
+
+def orientations(count, device=None):
+    """`count` angles that divide the circle, (count,), within ±π, zero first."""
+    return wrap(torch.arange(count, device=device) * (2 * pi / count))
+
+
+def rotated_copies(pictures, angles):
+    """Square pictures turned *back* by each of the angles, cut round: (n, side, side), (k,) → (n, k, side·side)."""
+    side = pictures.shape[-1]
+    points = pixel_grid(side, side, pictures.device).reshape(-1, 2)              # (side², 2)
+    grid = points @ rotation(angles).mT                                          # (k, side², 2)
+    seen = F.grid_sample(pictures[None], grid[None], align_corners=False)[0]     # the images as channels: (n, k, side²)
+    return seen * (points.norm(dim=1) < 1)

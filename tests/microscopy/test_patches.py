@@ -1,0 +1,154 @@
+"""Patches: the right pixels, and where they came from; the border; speed and memory."""
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cardslib.microscopy.micrographs import Micrograph
+from cardslib.microscopy.patches import column_patches, grid_patches, join
+
+HEIGHT, WIDTH = 40, 60
+FRAMES = np.random.default_rng(0).uniform(0, 1, (3, HEIGHT, WIDTH)).astype(np.float32)
+MICROGRAPH = Micrograph(FRAMES, 0.15, "three frames")
+
+
+def places(count, seed=0):
+    return np.random.default_rng(seed).uniform(-0.4, 1, (count, 2)) * (WIDTH - 1, HEIGHT - 1) % (WIDTH - 1, HEIGHT - 1)
+
+
+@given(st.integers(2, 20), st.integers(0, 2), st.integers(0, 100))
+def test_a_patch_holds_the_pixels_about_its_column(size, frame, seed):
+    position = places(30, seed)
+    patches = column_patches(MICROGRAPH, position, size, frame)
+    assert patches.images.dtype == np.float32 and patches.size == size
+    for image, (x, y) in zip(patches.images, patches.corner):
+        assert np.array_equal(image, FRAMES[frame, y:y + size, x:x + size])
+    middle = patches.corner + (size - 1) / 2
+    assert np.abs(patches.position - middle).max() <= 0.5 + 1e-12
+
+
+@given(st.integers(2, 20), st.integers(0, 100))
+def test_a_patch_remembers_its_column(size, seed):
+    position = places(30, seed)
+    patches = column_patches(MICROGRAPH, position, size, frame=1)
+    assert np.array_equal(patches.position, position[patches.index])
+    assert (patches.frame == 1).all() and (patches.source == 0).all() and patches.names == ("three frames",)
+    assert np.allclose(patches.in_image(patches.offset), patches.position)
+    assert np.abs(patches.offset).max() <= 1 / size + 1e-12
+
+
+@given(st.integers(2, 20), st.integers(0, 100))
+def test_at_the_border_columns_are_left_out_or_mirrored(size, seed):
+    position = places(60, seed)
+    inside, every = (column_patches(MICROGRAPH, position, size, border=border) for border in ("leave out", "mirror"))
+    assert np.array_equal(every.index, np.arange(60)) and len(inside) <= 60
+    assert np.array_equal(every.images[inside.index], inside.images)
+    corner = np.round(position - (size - 1) / 2)
+    whole = (corner >= 0).all(1) & (corner + size <= (WIDTH, HEIGHT)).all(1)
+    assert np.array_equal(np.flatnonzero(whole), inside.index)
+
+
+def test_beyond_the_border_stands_its_mirror_image():
+    patch = column_patches(MICROGRAPH, [[0.0, 20.0]], 9, border="mirror").images[0]
+    assert np.array_equal(patch[:, :4], FRAMES[0, 16:25, :4][:, ::-1])
+
+
+@given(st.integers(2, 20), st.integers(1, 15))
+def test_a_grid_covers_the_image_evenly(size, step):
+    patches = grid_patches(MICROGRAPH, size, step, frame=2)
+    x, y = np.unique(patches.corner[:, 0]), np.unique(patches.corner[:, 1])
+    assert len(patches) == len(x) * len(y) and (patches.frame == 2).all()
+    for starts, length in ((x, WIDTH), (y, HEIGHT)):
+        assert (np.diff(starts) == step).all() and len(starts) == (length - size) // step + 1
+        assert 0 <= (length - size - starts[-1]) - starts[0] <= 1
+    assert np.array_equal(patches.corner, sorted(patches.corner.tolist(), key=lambda corner: corner[::-1]))
+    assert np.array_equal(patches.position, patches.corner + (size - 1) / 2)
+    for image, (left, top) in zip(patches.images[::7], patches.corner[::7]):
+        assert np.array_equal(image, FRAMES[2, top:top + size, left:left + size])
+
+
+def test_patches_of_several_images_are_joined():
+    other = Micrograph(FRAMES[:1], name="another")
+    parts = grid_patches(MICROGRAPH, 8, 8), grid_patches(other, 8, 8), grid_patches(MICROGRAPH, 8, 8, frame=1)
+    together = join(*parts)
+    assert together.names == ("three frames", "another") and len(together) == sum(map(len, parts))
+    assert np.array_equal(np.array(together.names)[together.source],
+                          np.repeat(["three frames", "another", "three frames"], list(map(len, parts))))
+    assert np.array_equal(together.images, np.concatenate([part.images for part in parts]))
+    assert join(together, parts[0]).names == together.names
+    with pytest.raises(ValueError, match=r"must be of one size; got \[4, 8\]"):
+        join(parts[0], grid_patches(other, 4, 8))
+
+
+def test_patches_are_indexed_like_an_array():
+    patches = column_patches(MICROGRAPH, places(30), 8)
+    few = patches[patches.position[:, 0] > 30]
+    assert 0 < len(few) < len(patches) and np.array_equal(few.images, patches.images[patches.position[:, 0] > 30])
+    assert len(patches[3]) == 1 and np.array_equal(patches[3].corner[0], patches.corner[3])
+
+
+@pytest.mark.parametrize("position, message", [
+    ([[70, 20]], r"position must lie in the image of 60×40 pixels; 1 of 1 do not, the first at \[70, 20\]: x comes first|70.0"),
+    ([[20, 50]], "position must lie in the image"), ([1, 2], "position must be"), (np.zeros((3, 3)), "position must be"),
+    ([[np.nan, 1]], "position must be"), ([[1, 1]], "no patch of size=8 about any of the 1 positions")])
+def test_positions_that_make_no_patch_are_refused(position, message):
+    with pytest.raises(ValueError, match=message):
+        column_patches(MICROGRAPH, position, 8)
+
+
+@pytest.mark.parametrize("wrong, message", [
+    (dict(size=1), "size must be"), (dict(size=41), "size must be at most 40"), (dict(size=8.0), "size must be"),
+    (dict(frame=3), "frame must be 0 to 2; got 3"), (dict(frame=-1), "frame must be"), (dict(border="wrap"), "border must be")])
+def test_settings_that_make_no_patch_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        column_patches(MICROGRAPH, places(5), **{"size": 8, **wrong})
+
+
+def test_an_array_in_place_of_a_micrograph_is_refused_with_the_cure():
+    with pytest.raises(ValueError, match=r"use Micrograph\(image\[None\]\)"):
+        grid_patches(FRAMES[0], 8, 8)
+
+
+def test_more_patches_than_memory_are_refused_before_it_is_taken():
+    large = Micrograph(np.broadcast_to(np.float32(0.5), (1, 4096, 4096)))
+    with pytest.raises(ValueError, match=r"would take 67.7 GB; at most 1.1 GB: use fewer, smaller ones, a larger step"):
+        grid_patches(large, 32, 1)
+
+
+@pytest.mark.parametrize("cut", [lambda image, position: column_patches(image, position, 32),
+                                 lambda image, position: grid_patches(image, 32, 6)], ids=["columns", "grid"])
+def test_a_hundred_thousand_patches_a_second(cut):
+    image = Micrograph(np.random.default_rng(0).uniform(0, 1, (1, 1024, 1024)).astype(np.float32))
+    position = np.random.default_rng(1).uniform(20, 1000, (20000, 2))
+    cut(image, position[:10])
+    seconds = []
+    for _ in range(3):
+        start = time.process_time()
+        patches = cut(image, position)
+        seconds.append(time.process_time() - start)
+    assert len(patches) / min(seconds) > 100_000
+
+
+def test_a_large_image_is_read_found_and_cut_in_less_than_two_gigabytes():
+    program = """
+import resource
+import numpy as np
+from cardslib.microscopy.atomic_columns import find_columns
+from cardslib.microscopy.micrographs import Micrograph, grey
+from cardslib.microscopy.patches import column_patches, grid_patches
+y, x = np.indices((4096, 4096), np.float32)
+image = grey(np.cos(x / 4) + np.cos(y / 4) + np.random.default_rng(0).normal(0, 0.3, (4096, 4096)).astype(np.float32))
+del x, y
+found = find_columns(image)
+patches = column_patches(Micrograph(image[None]), found.position, 32), grid_patches(Micrograph(image[None]), 32, 16)
+print(len(found), len(patches[1]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    columns, grid, kilobytes = map(int, done.stdout.split())
+    if sys.platform == "darwin":
+        kilobytes //= 1024
+    assert columns == pytest.approx((4096 / (8 * np.pi)) ** 2, rel=0.02) and grid == 255**2 and kilobytes < 2e6
