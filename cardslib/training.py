@@ -1,4 +1,5 @@
 """One short training loop.  It prints and draws nothing itself: whoever wants to watch passes a callback."""
+import inspect
 import math
 import sys
 import time
@@ -7,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from cardslib.models.latents import GUIDES
+from cardslib.models.guide import WEIGHTS, objective, prepare
 from cardslib.validation import check_count, check_number
 
 BATCH = 128
-EXPLORE = 1 / 3         # of the epochs: so long every side of an image is tried, if nothing says which way it lies
+EXPLORE = 1 / 3         # of the epochs: so long every orientation of an image is tried, if nothing says how it lies
 
 
 @dataclass
@@ -30,6 +31,24 @@ class History:
     guidance: dict = field(default_factory=dict)
     seconds: list = field(default_factory=list)
     interrupted: bool = False
+
+    def add(self, steps, count, seconds):
+        """Add an epoch of `count` images: each term of the ELBO and of the guidance by name, summed over each step's images.
+
+        Raises FloatingPointError if the loss is no number any more.
+        """
+        means = {name: float(sum(step[name] for step in steps)) / count for name in steps[0]}
+        means["reconstruction"] = -means["reconstruction"]
+        guidance = {name: means.pop(name) for name in WEIGHTS if name in means}
+        loss = sum(means.values())
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the loss became {loss} in epoch {len(self.loss) + 1}: make a new model and train it "
+                                     f"with a smaller learning_rate (the default is model.learning_rate)")
+        self.loss.append(loss)
+        self.seconds.append(seconds)
+        for lists, values in ((self.terms, means), (self.guidance, guidance)):
+            for name, value in values.items():
+                lists.setdefault(name, []).append(value)
 
 
 @dataclass(frozen=True)
@@ -81,41 +100,41 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
     learning rate.
     """
     images, labels = model.check(images, labels)
-    _check_settings(images, epochs, seed, beta, batch, learning_rate)
-    images, labels = _to(model.device, images), _to(model.device, labels)
+    _check_settings(images, epochs, seed, beta, batch, learning_rate, alignment)
+    images, labels = (None if array is None else torch.from_numpy(array).to(model.device) for array in (images, labels))
     batches = max(1, round(len(images) / batch))
-    learning_rate = learning_rate or model.learning_rate
     epochs = epochs or math.ceil(model.steps / batches)
-    watchers = [watcher for watcher in (_Line() if progress else None, callback) if watcher]
+    optimiser = Adam(model.parameters(), fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate or model.learning_rate,
+                                                   total_steps=epochs * batches + 1)
     order, noise = torch.Generator().manual_seed(seed), torch.Generator(model.device).manual_seed(seed)
-    optimiser = torch.optim.Adam(model.parameters(), fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * batches + 1)
-
+    explored = EXPLORE * epochs if alignment is False and not model.prepared else 0   # so many epochs, if any
     history, start = History(), time.perf_counter()
+    line = _Line() if progress else None
+
+    def report(epoch):
+        for watcher in filter(None, (line, callback)):
+            watcher(Progress(model, history, epoch, epochs))
+
     model.learning = True
     torch.set_flush_denormal(True)   # numbers below 10⁻³⁸, of which a trained network has many, are slow: take them for zero
     try:
-        guide = model.prepare(images, labels, alignment)
-        for epoch in range(epochs + 1):
-            if epoch:
-                sums = {}
-                if guide == "all" and epoch > epochs * EXPLORE:
-                    guide = "best"
-                for chosen in torch.randperm(len(images), generator=order).tensor_split(batches):
-                    elbo = model.bound(images[chosen], None if labels is None else labels[chosen], noise,
-                                       guide if isinstance(guide, str) else guide[chosen])
-                    teaching = sum(GUIDES[name] * term for name, term in elbo.guides.items())
-                    objective = elbo.reconstruction - beta * sum(elbo.divergences.values()) - teaching
-                    optimiser.zero_grad()
-                    (-objective.mean()).backward()
-                    optimiser.step()
-                    schedule.step()
-                    for name, values in {**elbo.rows, "reconstruction": -elbo.reconstruction}.items():
-                        sums[name] = sums.get(name, 0) + values.detach().sum()
-                means = {name: float(total) / len(images) for name, total in sums.items()}
-                _record(history, means, time.perf_counter() - start)
-            for watcher in watchers:
-                watcher(Progress(model, history, epoch, epochs))
+        guide = prepare(model, images, labels, alignment)
+        report(0)
+        for epoch in range(1, epochs + 1):
+            steps = []
+            for chosen in torch.randperm(len(images), generator=order).tensor_split(batches):
+                label, of_chosen = (None if each is None else each[chosen] for each in (labels, guide))
+                elbo, guidance = objective(model, images[chosen], label, of_chosen, epoch <= explored, noise)
+                value = elbo.reconstruction - beta * sum(elbo.divergences.values())
+                value = value - sum(WEIGHTS[name] * term for name, term in guidance.items())
+                optimiser.zero_grad()
+                (-value.mean()).backward()
+                optimiser.step()
+                schedule.step()
+                steps.append({name: term.detach().sum() for name, term in (elbo.rows | guidance).items()})
+            history.add(steps, len(images), time.perf_counter() - start)
+            report(epoch)
     except KeyboardInterrupt:
         history.interrupted = True
         if progress:
@@ -126,18 +145,15 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
     return history
 
 
-def _record(history, terms, seconds):
-    loss = sum(value for name, value in terms.items() if name not in GUIDES)
-    if not math.isfinite(loss):
-        raise FloatingPointError(f"the loss became {loss} in epoch {len(history.loss) + 1}: make a new model and train it "
-                                 f"with a smaller learning_rate (the default is model.learning_rate)")
-    history.loss.append(loss)
-    history.seconds.append(seconds)
-    for name, value in terms.items():
-        (history.guidance if name in GUIDES else history.terms).setdefault(name, []).append(value)
+class Adam(torch.optim.Adam):
+    """torch's Adam, without the decorators that import torch's compiler, which costs the first `fit` 1.5 to 3 s for nothing."""
+
+    add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Adam.zero_grad)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
 
 
-def _check_settings(images, epochs, seed, beta, batch, learning_rate):
+def _check_settings(images, epochs, seed, beta, batch, learning_rate, alignment):
     if (images == images[0]).all():
         raise ValueError("images must differ from one another; all are the same" +
                          (f" constant {images.flat[0]:.3g}" if np.ptp(images) == 0 else "") + ": there is nothing to learn")
@@ -148,10 +164,16 @@ def _check_settings(images, epochs, seed, beta, batch, learning_rate):
     check_number("beta", beta, 0)
     if learning_rate is not None:
         check_number("learning_rate", learning_rate, 1e-12)
+    if not isinstance(alignment, bool):
+        _check_alignment(alignment, len(images))
 
 
-def _to(device, array):
-    return None if array is None else torch.from_numpy(array).to(device)
+def _check_alignment(alignment, count):
+    from cardslib.similarity import Alignment  # here: half a second that few trainings need
+    if not isinstance(alignment, Alignment):
+        raise ValueError(f"alignment must be True, False or an Alignment; got {alignment!r}")
+    if len(alignment) != count:
+        raise ValueError(f"alignment must hold a pose for each of the {count} images; got {len(alignment)}")
 
 
 class _Line:

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 
 from cardslib.geometry import wrap
 
-CROP = 24      # pixels across to which larger crops are averaged down
-CHUNK = 4096   # crops that are cut at a time: bounds the memory
+CROP = 24        # pixels across to which larger crops are averaged down
+CROPS = 4096     # that are cut at a time: bounds the memory
+STEEPEST = 1.2   # radians of shear: beyond, near a right angle, the tangent knows no bounds
 
 
 def pixel_grid(height, width, device=None):
@@ -26,17 +27,6 @@ def rotation(angle):
     return torch.stack([cos, sin, -sin, cos], -1).unflatten(-1, (2, 2))
 
 
-def strain_back(shear):
-    """Matrices that undo `geometry.strain`, its inverse [[1 + t², t], [t, 1]] with t = tan(shear): (...,) → (..., 2, 2)."""
-    t = shear.clamp(-1.2, 1.2).tan()   # no further: near a right angle the tangent knows no bounds
-    return torch.stack([1 + t**2, t, t, torch.ones_like(t)], -1).unflatten(-1, (2, 2))
-
-
-def apply(matrix, vector):
-    """Matrices (..., 2, 2) applied to vectors (..., 2)."""
-    return (matrix * vector[..., None, :]).sum(-1)
-
-
 def to_canonical(points, pose):
     """Where in the canonical picture each point of the image lies: (p, 2) → (n, p, 2).
 
@@ -44,12 +34,14 @@ def to_canonical(points, pose):
 
     pose  `Latents`, or whatever has a length n and the fields angle, scale, shear (n,) and shift (n, 2), None where zero
     """
-    matrix = torch.eye(2, device=points.device).expand(len(pose), 2, 2) if pose.angle is None else rotation(-pose.angle)
+    matrix = torch.eye(2).to(points).expand(len(pose), 2, 2) if pose.angle is None else rotation(-pose.angle)
     if pose.shear is not None:
-        matrix = (strain_back(pose.shear)[..., None] * matrix[:, None]).sum(2)      # Σⱼ Aᵢⱼ Bⱼₖ: (n, 2, 2)
+        t = pose.shear.clamp(-STEEPEST, STEEPEST).tan()
+        unstrain = torch.stack([1 + t**2, t, t, torch.ones_like(t)], -1).unflatten(-1, (2, 2))   # inverse of geometry.strain
+        matrix = (unstrain[..., None] * matrix[:, None]).sum(2)                   # Σⱼ Aᵢⱼ Bⱼₖ: (n, 2, 2)
     if pose.scale is not None:
         matrix = matrix * (-pose.scale).exp()[:, None, None]
-    offset = torch.zeros_like(matrix[..., 0]) if pose.shift is None else -apply(matrix, pose.shift)
+    offset = torch.zeros_like(matrix[..., 0]) if pose.shift is None else -(matrix * pose.shift[:, None]).sum(2)
     affine = torch.cat([matrix, offset[..., None]], 2)                            # (n, 2, 3)
     homogeneous = torch.cat([points.T, torch.ones_like(points.T[:1])])           # (3, p)
     return torch.stack([affine[:, 0] @ homogeneous, affine[:, 1] @ homogeneous], -1)   # (n, 3) @ (3, p) twice → (n, p, 2)
@@ -75,7 +67,9 @@ def crops(images, centre=None):
     Beyond the edge of the image as at the edge.
     """
     n, height, width = images.shape
-    pool, side, reach = _crop(height, width)
+    longer = max(height, width)
+    pool = max(1, round(longer / CROP))
+    side, reach = longer // pool, longer / width                                 # pixels; half widths
     pooled = F.adaptive_avg_pool2d(images[:, None], (max(1, height // pool), max(1, width // pool)))
     if centre is None and pooled.shape[-2:] == (side, side):
         return pooled[:, 0]
@@ -83,19 +77,7 @@ def crops(images, centre=None):
     grid = pixel_grid(side, side, images.device) * reach
     grid = (grid + (torch.zeros(n, 2, device=images.device) if centre is None else centre)[:, None, None]) * unit
     return torch.cat([F.grid_sample(pooled[part], grid[part], align_corners=False, padding_mode="border")[:, 0]
-                      for part in torch.arange(n).split(CHUNK)])
-
-
-def crop_side(height, width):
-    """Pixels across a crop of images of this size."""
-    return _crop(height, width)[1]
-
-
-def _crop(height, width):
-    """How many pixels are averaged into one along an edge, pixels across the crop, and half its edge in half widths."""
-    longer = max(height, width)
-    pool = max(1, round(longer / CROP))
-    return pool, longer // pool, longer / width
+                      for part in torch.arange(n).split(CROPS)])
 
 
 def orientations(count, device=None):

@@ -48,7 +48,7 @@ def artist():
     """A function that makes a model without content from a picture: that is its canonical one, whatever it encodes."""
     def make(picture, pose=Pose(rotation=True, shift=0.2, scale=0.2, shear=True), softness=1e-4):   # noqa: B008
         model = VAE(picture.shape, content=0, pose=pose)
-        torch.nn.init.zeros_(model.decoder.canvas.layers[-2].weight)
+        torch.nn.init.zeros_(model.decoder.canonical.layers[-2].weight)
         model.decoder.start_from(torch.logit(torch.from_numpy(picture.copy()), eps=softness))
         return model
     return make

@@ -5,8 +5,6 @@ import numpy as np
 
 from cardslib.records import Record
 
-GUIDES = {"neighbours": 1, "side": 20}   # terms of an ELBO that teach and are no part of the bound: their weights
-
 
 @dataclass(frozen=True)
 class Latents(Record):
@@ -17,8 +15,8 @@ class Latents(Record):
     shift       (n, 2) along x and y, in half widths of the image; shift_sd (n,) is that of each of the two
     scale       (n,) logarithm of the magnification
     shear       (n,) radians, of the symmetric shear `geometry.strain`
-    group       (n, groups): the share of each group, q(group | image), a row sums to 1
-    label       (n,) int64, the class that was *given* to a conditional model, or (n, conditions), the quantities that were
+    group       (n, groups): the probability of each group, q(group | image), a row sums to 1
+    label       (n,) int64, the class that a conditional model was told, or (n, conditions), the quantities that it was told
 
     and the standard deviation of the posterior of each of the pose's parts, (n,).  NumPy arrays from `encode`, tensors
     inside the model.
@@ -40,7 +38,8 @@ class Latents(Record):
     @property
     def means(self):
         """The means of the Gaussian latents that are there, by name: content and pose."""
-        return {name: values for name, values in self.rows.items() if name not in ("group", "label") and name[-3:] != "_sd"}
+        return {name: values for name, values in vars(self).items()
+                if values is not None and name not in ("group", "label") and not name.endswith("_sd")}
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,6 @@ class ELBO(Record):
     content, angle, shift, scale, shear, group
                     Kullback–Leibler divergences of these latents from their priors, ≥ 0
     total           reconstruction minus the divergences: a lower bound of log p(x), the model's log-likelihood of the image
-
-    and, while a model learns, what is taken off beside (see `VAE.bound`), ≥ 0:
-
-    neighbours      minus the log of the prior that similar images lie alike, up to a constant
-    side            minus the log of the share that the scores give to the side and the group that were taken
     """
 
     reconstruction: object
@@ -65,22 +59,20 @@ class ELBO(Record):
     scale: object = None
     shear: object = None
     group: object = None
-    neighbours: object = None
-    side: object = None
+
+    @property
+    def terms(self):
+        """The terms that are there, by name."""
+        return {name: values for name, values in vars(self).items() if values is not None}
 
     @property
     def divergences(self):
         """The divergences that are there, by name."""
-        return {name: values for name, values in self.rows.items() if name not in ("reconstruction", *GUIDES)}
+        return {name: values for name, values in vars(self).items() if values is not None and name != "reconstruction"}
 
     @property
     def total(self):
         return self.reconstruction - sum(self.divergences.values())
-
-    @property
-    def guides(self):
-        """The terms of learning that are no part of the bound, by name."""
-        return {name: values for name, values in self.rows.items() if name in GUIDES}
 
 
 def latent_grid(count=12, span=2.0):

@@ -1,84 +1,83 @@
 """The neural networks inside the models: layers and where they read, no latent variables.
 
-What is given beside an image (a label as one-hot numbers, conditions, a group) comes as (n, given) numbers, or None.
-A decoder has a `name` and says whether it is `pointwise`: a network evaluated anew at every point, at a hundred times the cost.
-It turns content, what is given, and points (n, p, 2) of the canonical picture, in half widths, into logits there,
-(n, p).  (The dense one knows no points: it draws the image itself.)
+What a network is told beside an image or its content (a label as one-hot numbers, conditions, a group) is its *conditioning*,
+(n, told) numbers.  A decoder turns `inputs`, content and conditioning side by side, and points (n, p, 2) of the canonical
+picture, in half widths, into logits there, (n, p); the dense one knows no points: it draws the image itself.  Each has a
+`name`, and says whether it is `pointwise`: a network evaluated anew at every point, at a hundred times the cost.
 """
-from math import ceil, hypot
+from itertools import pairwise
+from math import ceil
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cardslib.transforms import crop_side, crops, orientations, pixel_grid, rotated_copies
+from cardslib.transforms import crops, orientations, pixel_grid, rotated_copies
 
-FINEST = 12.0   # the typical wave of a spatial decoder: radians a half width
+HIDDEN_LAYERS = 2      # of a dense network
+POINTWISE_LAYERS = 3   # of a network of the coordinates
+FINEST = 12.0          # the typical wave that it is given: radians a half width
 
 
 class DenseEncoder(nn.Module):
-    """Image, and what is given, → `outputs` numbers: (n, h, w), (n, given) → (n, outputs)."""
+    """Image and conditioning → `outputs` numbers: (n, h, w), (n, told) → (n, outputs)."""
 
-    def __init__(self, shape, outputs, hidden, given=0):
+    def __init__(self, shape, outputs, hidden, told=0):
         super().__init__()
         height, width = shape
-        self.layers = _dense(height * width + given, hidden, outputs)
+        self.layers = _dense(height * width + told, hidden, outputs)
 
-    def forward(self, images, given=None):
+    def forward(self, images, conditioning=None):
         pixels = images.flatten(1)                                          # (n, h, w) → (n, h·w)
-        return self.layers(pixels if given is None else torch.cat([pixels, given], 1))
+        return self.layers(pixels if conditioning is None else torch.cat([pixels, conditioning], 1))
 
 
-class TurningEncoder(nn.Module):
-    """Looks at an image from `sides` orientations, with the same eyes: → (n, sides, outputs).
+class PoseEncoder(nn.Module):
+    """Looks at an image from `count` orientations, with shared weights: → (n, orientations, outputs).
 
-    If the image turns by one of these orientations, the answers change places and are otherwise the same (it is equivariant
-    under the cyclic group): nothing about a suit has to be learnt once for every orientation.
-    which (n,) chooses one side of each image, and no work is done for the others.
+    If the image turns by one of these orientations, the outputs change places and are otherwise the same (the encoder is
+    equivariant under the cyclic group): nothing about a suit has to be learnt once for every orientation.
+    which (n,) chooses one orientation for each image, and no work is done for the others.
     """
 
-    def __init__(self, shape, outputs, hidden, given=0, sides=1):
+    def __init__(self, shape, outputs, hidden, told=0, count=1):
         super().__init__()
-        self.layers = _dense(crop_side(*shape) ** 2 + given, hidden, outputs)
-        self.register_buffer("angles", orientations(sides), persistent=False)
+        side = crops(torch.zeros(1, *shape)).shape[-1]
+        self.layers = _dense(side**2 + told, hidden, outputs)
+        self.register_buffer("angles", orientations(count), persistent=False)
 
-    def forward(self, images, given=None, centre=None, which=None):
-        pictures = crops(images, centre)
+    def forward(self, images, conditioning=None, centre=None, which=None):
+        pictures = crops(images, centre)                                    # (n, h, w) → (n, side, side)
         copies = rotated_copies(pictures, self.angles) if len(self.angles) > 1 else pictures.flatten(1)[:, None]
-        if which is not None:   # one side of each image only: (n, 1, side²)
+        if which is not None:                                               # (n, orientations, side²) → (n, 1, side²)
             copies = copies[torch.arange(len(copies), device=copies.device), which][:, None]
-        if given is not None:
-            copies = torch.cat([copies, given[:, None].expand(-1, copies.shape[1], -1)], 2)
+        if conditioning is not None:
+            copies = torch.cat([copies, conditioning[:, None].expand(-1, copies.shape[1], -1)], 2)
         return self.layers(copies)
 
 
 class DenseDecoder(nn.Module):
-    """Content, and what is given, → logits of the pixels: (n, content), (n, given) → (n, h, w)."""
+    """Content and conditioning → logits of the pixels: (n, inputs) → (n, h, w)."""
 
     name, pointwise = "dense", False
 
-    def __init__(self, shape, content, hidden, given=0):
+    def __init__(self, shape, content, hidden, told=0):
         super().__init__()
         height, width = shape
-        self.layers = _dense(content + given, hidden, height * width)
+        self.layers = _dense(content + told, hidden, height * width)
         self.layers.append(nn.Unflatten(1, (height, width)))                # (n, h·w) → (n, h, w)
-
-    @property
-    def offset(self):
-        """The bias of the last layer, (h·w,): the logits of the picture that is drawn before anything else is known."""
-        return self.layers[-2].bias
 
     @torch.no_grad()
     def start_from(self, logits):
         """Draw this picture, (h, w) logits, before anything is learnt."""
-        self.offset.copy_(logits.flatten())                                 # (h, w) → (h·w,)
+        self.layers[-2].bias.copy_(logits.flatten())                        # (h, w) → (h·w,)
 
-    def forward(self, content, given=None):
-        return self.layers(_inputs(content, given))
+    def forward(self, inputs):
+        return self.layers(inputs if inputs.shape[1] else inputs.new_zeros(len(inputs), 1))   # a zero if there is nothing
 
 
 class SpatialDecoder(nn.Module):
-    """A network of the coordinates, asked at every point: what the slides call a function of spatial coordinate.
+    """A network of the coordinates, evaluated at every point: what the slides call a function of spatial coordinate.
 
     Coordinates enter as waves of several lengths: a network of the bare coordinates would blur (Tancik et al., Fourier
     features let networks learn high frequency functions in low dimensional domains, 2020).  With `skip`, content and
@@ -87,15 +86,15 @@ class SpatialDecoder(nn.Module):
 
     pointwise = True
 
-    def __init__(self, shape, content, hidden, given=0, reach=1.0, skip=False):
+    def __init__(self, shape, content, hidden, told=0, reach=1.0, skip=False):
         super().__init__()
         self.name, self.skip = "skip" if skip else "spatial", skip
         hidden //= 2                                                        # the same work is done at every point
         self.waves = nn.Parameter(torch.randn(2, hidden // 2) * (FINEST / reach))
-        layers = 3
-        self.of_waves = nn.ModuleList(nn.Linear(hidden, hidden, bias=False) for _ in range(layers if skip else 1))
-        self.of_content = nn.ModuleList(nn.Linear(max(content + given, 1), hidden) for _ in range(layers if skip else 1))
-        self.hidden = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(layers - 1))
+        entries = range(POINTWISE_LAYERS if skip else 1)
+        self.of_waves = nn.ModuleList(nn.Linear(hidden, hidden, bias=False) for _ in entries)
+        self.of_content = nn.ModuleList(nn.Linear(max(content + told, 1), hidden) for _ in entries)
+        self.hidden = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(POINTWISE_LAYERS - 1))
         self.last = nn.Linear(hidden, 1)
 
     @torch.no_grad()
@@ -103,8 +102,8 @@ class SpatialDecoder(nn.Module):
         """Draw a uniform picture of this brightness, (h, w) logits, before anything is learnt."""
         self.last.bias.fill_(logits.sigmoid().mean().logit())
 
-    def forward(self, content, given, points):
-        inputs = _inputs(content, given)
+    def forward(self, inputs, points):
+        inputs = inputs if inputs.shape[1] else inputs.new_zeros(len(inputs), 1)
         phase = points @ self.waves                                         # (n, p, hidden / 2)
         waves = torch.cat([phase.sin(), phase.cos()], 2)
         signal = F.silu(self.of_waves[0](waves) + self.of_content[0](inputs)[:, None])
@@ -117,58 +116,44 @@ class SpatialDecoder(nn.Module):
 
 
 class WarpDecoder(nn.Module):
-    """Draws one canonical picture an image, on a canvas that reaches `reach` half widths, and reads it where it is asked."""
+    """Draws one canonical picture an image, which reaches `reach` half widths, and reads it where it is asked."""
 
     name, pointwise = "warp", False
 
-    def __init__(self, shape, content, hidden, given=0, reach=1.0):
+    def __init__(self, shape, content, hidden, told=0, reach=1.0):
         super().__init__()
         self.shape, self.reach = shape, reach
-        self.side = ceil(shape[1] * reach)                                  # of the square canvas, in the image's own pixels
-        self.canvas = DenseDecoder((self.side, self.side), content, hidden, given)
+        self.side = ceil(shape[1] * reach)                                  # of the square picture, in the image's own pixels
+        self.canonical = DenseDecoder((self.side, self.side), content, hidden, told)
 
     def start_from(self, logits):
         """Draw this picture, (h, w) logits, before anything is learnt; beyond its edge as at the edge."""
         height, width = self.shape
         unit = torch.tensor([1, width / height], device=logits.device)      # half widths → the units of grid_sample
         grid = pixel_grid(self.side, self.side, logits.device) * self.reach * unit
-        self.canvas.start_from(F.grid_sample(logits[None, None], grid[None], padding_mode="border", align_corners=False)[0, 0])
+        picture = F.grid_sample(logits[None, None], grid[None], padding_mode="border", align_corners=False)[0, 0]
+        self.canonical.start_from(picture)
 
-    def forward(self, content, given, points):
-        canvas = self.canvas(content, given)[:, None]                       # (n, 1, side, side)
-        read = F.grid_sample(canvas, points[:, None] / self.reach, padding_mode="border", align_corners=False)
+    def forward(self, inputs, points):
+        picture = self.canonical(inputs)[:, None]                           # (n, 1, side, side)
+        read = F.grid_sample(picture, points[:, None] / self.reach, padding_mode="border", align_corners=False)
         return read[:, 0, 0]                                                # (n, 1, 1, p) → (n, p)
 
 
-def make_decoder(kind, shape, content, hidden, given, pose):
+def make_decoder(name, shape, content, hidden, told, pose):
     """The decoder of that name, or a ValueError: "dense" has no pose, "warp", "spatial" and "skip" have one."""
-    kinds = ("warp", "spatial", "skip") if pose else ("dense",)
-    if kind not in kinds:
-        raise ValueError(f"decoder must be {' or '.join(map(repr, kinds))} {'with' if pose else 'without'} a pose; "
-                         f"got {kind!r}")
-    if kind == "dense":
-        return DenseDecoder(shape, content, hidden, given)
-    reach = pose_reach(shape, pose)
-    if kind == "warp":
-        return WarpDecoder(shape, content, hidden, given, reach)
-    return SpatialDecoder(shape, content, hidden, given, reach, skip=kind == "skip")
-
-
-def pose_reach(shape, pose):
-    """How far from its middle a canonical picture is ever looked at, in half widths: to the corners if it turns."""
-    height, width = shape
-    reach = hypot(1, height / width) if pose.widths.get("angle") else max(1, height / width)
-    return reach + pose.widths.get("shift", 0)
+    names = ("warp", "spatial", "skip") if pose else ("dense",)
+    if name not in names:
+        raise ValueError(f"decoder must be {' or '.join(map(repr, names))} {'with' if pose else 'without'} a pose; "
+                         f"got {name!r}")
+    if name == "dense":
+        return DenseDecoder(shape, content, hidden, told)
+    if name == "warp":
+        return WarpDecoder(shape, content, hidden, told, pose.reach(shape))
+    return SpatialDecoder(shape, content, hidden, told, pose.reach(shape), skip=name == "skip")
 
 
 def _dense(inputs, hidden, outputs):
-    return nn.Sequential(
-        nn.Linear(max(inputs, 1), hidden), nn.SiLU(),
-        nn.Linear(hidden, hidden), nn.SiLU(),
-        nn.Linear(hidden, outputs))
-
-
-def _inputs(content, given):
-    """Content and what is given side by side; a single zero if there is neither."""
-    inputs = content if given is None else torch.cat([content, given], 1)
-    return inputs if inputs.shape[1] else content.new_zeros(len(content), 1)
+    sizes = [max(inputs, 1), *[hidden] * HIDDEN_LAYERS, outputs]
+    layers = [layer for size in pairwise(sizes) for layer in (nn.Linear(*size), nn.SiLU())]
+    return nn.Sequential(*layers[:-1])

@@ -1,14 +1,15 @@
-"""The pose: where a picture is seen, and how it is turned, magnified and sheared.  Its prior, and what it does to a picture."""
+"""The pose: where a picture is seen, and how it is turned, magnified and sheared.  Its prior, and its posterior."""
 from dataclasses import dataclass
-from math import e, inf, log, pi
+from math import e, hypot, inf, log, pi
 
 from cardslib.geometry import wrap
-from cardslib.transforms import apply, rotation
+from cardslib.transforms import rotation
 from cardslib.validation import check_number
 
 SENSIBLE = dict(angle=inf, shift=0.1, scale=0.1, shear=0.3)   # the prior's width when a part is just True
-SIDES = 8              # that the encoder looks at an image from: a full circle
+ORIENTATIONS = 8       # from which the encoder looks at an image: a full circle
 WIDEST_ANGLE = 0.5     # radians: a posterior of this width loses 10⁻⁹ of its mass beyond ±π
+FIRST_LOG_SD = -2      # of a posterior's width, in units of the prior's, before anything is learnt
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,19 @@ class Pose:
     @property
     def widths(self):
         """Width of the prior of each part that is there, by the name of its latent: "angle", "shift", "scale", "shear"."""
-        given = dict(angle=self.rotation, shift=self.shift, scale=self.scale, shear=self.shear)
-        return {name: SENSIBLE[name] if value is True else float(value) for name, value in given.items() if value}
+        parts = dict(angle=self.rotation, shift=self.shift, scale=self.scale, shear=self.shear)
+        return {name: SENSIBLE[name] if value is True else float(value) for name, value in parts.items() if value}
 
     @property
-    def sides(self):
-        """From how many sides the encoder looks at an image: from all round if the prior of the angle reaches so far."""
-        return SIDES if 3 * self.widths.get("angle", 0) > 2 * pi / SIDES else 1
+    def orientations(self):
+        """From how many orientations the encoder looks at an image: all round if the prior of the angle reaches so far."""
+        return ORIENTATIONS if 3 * self.widths.get("angle", 0) > 2 * pi / ORIENTATIONS else 1
+
+    def reach(self, shape):
+        """How far from its middle the canonical picture of images (height, width) is ever looked at, in half widths."""
+        height, width = shape
+        corner = hypot(1, height / width) if "angle" in self.widths else max(1, height / width)
+        return corner + self.widths.get("shift", 0)
 
     def divergence(self, name, mean, sd):
         """Kullback–Leibler divergence of a part's posterior N(mean, sd²) from its prior, in nats: (n,) or (n, 2) → (n,).
@@ -61,34 +68,30 @@ class Pose:
         return 0.5 * ((mean / width) ** 2 + (sd / width) ** 2 - 1) - (sd / width).log()
 
 
-# ---------------------------------------------------------------------- what an encoder says of it
-
-def numbers_needed(pose):
-    """How many numbers an encoder must say of the pose, by name; none without one.  Means, and one log standard deviation."""
-    return {name: 3 if name == "shift" else 2 for name in pose.widths} if pose else {}
+def output_sizes(pose):
+    """How many numbers an encoder gives for each part of a `Pose`, by name: its mean, and one log standard deviation."""
+    return {name: 3 if name == "shift" else 2 for name in pose.widths}
 
 
-def encoded_sides(pose, said, angles, centre):
-    """The pose's latents, means and standard deviations, (n, sides, …) by name, from what an encoder said of each side.
+def pose_posterior(pose, outputs, angles, centre):
+    """The posterior of a pose, means and standard deviations, (n, orientations, …) by name, from an encoder's outputs.
 
-    said    {name: (n, sides, numbers)} as `numbers_needed` asks
-    angles  (sides,) or (n, 1) by which each side was turned back;  centre (n, 2) about which, or None
+    outputs  {name: (n, orientations, numbers)} in units of the priors' widths, as `output_sizes` asks
+    angles   (orientations,) or (n, 1) by which each copy of the image was turned back;  centre (n, 2) about which, or None
     """
-    latents = {}
+    posterior = {}
     for name, width in pose.widths.items():
         unit, widest = (1.0, WIDEST_ANGLE) if name == "angle" else (width, width)
-        mean, sd = unit * said[name][..., :-1], unit * (said[name][..., -1] - 2).clamp(-8, 2).exp()
-        if name == "angle":
-            mean = mean[..., 0] + angles
-        elif name == "shift":   # said in the turned picture
-            mean = apply(rotation(angles), mean)
+        mean, log_sd = unit * outputs[name][..., :-1], outputs[name][..., -1] + FIRST_LOG_SD
+        if name == "shift":   # of the turned copy: turned on with it, and counted from the middle of the image
+            mean = (rotation(angles) * mean[..., None, :]).sum(-1)               # (n, orientations, 2)
             mean = mean if centre is None else mean + centre[:, None]
         else:
-            mean = mean[..., 0]
-        latents |= {name: mean, name + "_sd": sd.clamp_max(widest)}
-    return latents
+            mean = mean[..., 0] + angles if name == "angle" else mean[..., 0]
+        posterior |= {name: mean, name + "_sd": (unit * log_sd.clamp(-8, 2).exp()).clamp_max(widest)}
+    return posterior
 
 
-def nearest_side(angle, sides):
-    """Index of the side nearest to each angle, (n,)."""
-    return wrap(angle[:, None] - sides).abs().argmin(1)
+def nearest_orientation(angle, orientations):
+    """Index of the orientation (k,) that is nearest to each angle, (n,)."""
+    return wrap(angle[:, None] - orientations).abs().argmin(1)

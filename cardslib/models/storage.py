@@ -19,7 +19,7 @@ def save(model, path):
     """Write the model to one file: weights as safetensors, what it was made with as JSON in the header."""
     if not Path(path).absolute().parent.is_dir():
         raise FileNotFoundError(f"there is no folder {Path(path).parent} to save the model in: make it first")
-    made_with = dict(shape=model.shape, pose=model.pose and asdict(model.pose), decoder=model.kind,
+    made_with = dict(shape=model.shape, pose=model.pose and asdict(model.pose), decoder=model.decoder.name,
                      **{name: getattr(model, name) for name in COUNTS})
     save_file({name: weight.contiguous() for name, weight in model.state_dict().items()}, path, {KEY: json.dumps(made_with)})
 

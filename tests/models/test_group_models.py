@@ -9,7 +9,9 @@ from scipy.special import log_softmax, logsumexp, softmax, xlogy
 
 from cardslib.cards import card_set, make_cards
 from cardslib.models import VAE, Latents, Pose
-from cardslib.models.elbo import Guide, ask_neighbours
+from cardslib.models.elbo import elbo as lower_bound
+from cardslib.models.guide import Guide, ask_neighbours, objective
+from cardslib.models.pose import nearest_orientation
 from cardslib.similarity.alignment import Alignment
 from cardslib.training import fit
 
@@ -38,8 +40,8 @@ def new(pose=None, groups=GROUPS, content=2, **more):
         if groups:
             last = model.encoder.layers[-1]
             last.weight[-groups:] *= 100
-            score = model.candidates(torch.from_numpy(CARDS.images))[1]
-            last.bias[-groups:] -= score.mean((0, 1))
+            logits = model.posterior_by_orientation(torch.from_numpy(CARDS.images))[1]
+            last.bias[-groups:] -= logits.mean((0, 1))
     return model
 
 
@@ -63,44 +65,53 @@ def log_likelihoods(model, images, latents):
     return np.stack(columns, 1)
 
 
-def bound(model, images, guide=None, label=None):
+def bound(model, images, label=None):
     with torch.no_grad():
         label = None if label is None else torch.as_tensor(label)
-        return model.bound(torch.from_numpy(images), label, torch.Generator().manual_seed(0), guide).map(torch.Tensor.numpy)
+        elbo = lower_bound(model, torch.from_numpy(images), label, torch.Generator().manual_seed(0))
+    return elbo.map(torch.Tensor.numpy)
+
+
+def learning(model, images, how="best", label=None):
+    """The ELBO and the guidance of a step, with a `Guide`, or "best" or "explore" without one."""
+    with torch.no_grad():
+        elbo, guidance = objective(model, torch.from_numpy(images), None if label is None else torch.as_tensor(label),
+                                   None if isinstance(how, str) else how, how == "explore", torch.Generator().manual_seed(0))
+    return elbo.map(torch.Tensor.numpy), {name: values.numpy() for name, values in guidance.items()}
 
 
 def divergence(latents):
-    """KL of the content from its prior, (n,) or (n, sides)."""
+    """KL of the content from its prior, (n,) or (n, orientations)."""
     return (0.5 * (latents.content**2 + latents.content_sd**2 - 1) - np.log(latents.content_sd)).sum(-1)
 
 
 # ---------------------------------------------------------------------- in and out
 
 @poses
-def test_encode_gives_a_share_of_each_group(images, pose):
+def test_encode_gives_the_probability_of_each_group(images, pose):
     latents = new(pose).encode(images)
     assert latents.group.shape == (12, GROUPS) and latents.group.dtype == np.float32 and latents.label is None
     assert latents.group.sum(1) == pytest.approx(1, abs=1e-6) and (latents.group >= 0).all()
     assert len(set(latents.group.argmax(1))) > 1 and np.ptp(latents.group, axis=0).min() > 0.05
 
 
-def test_the_shares_are_those_of_the_scores_summed_over_the_sides(model, images):
+def test_the_probabilities_are_those_of_the_logits_summed_over_the_orientations(model, images):
     with torch.no_grad():
-        score = model.candidates(torch.from_numpy(images))[1].numpy()             # (12, sides, groups)
-    assert score.shape == (12, 8, GROUPS)
-    assert model.encode(images).group == pytest.approx(softmax(score, (1, 2)).sum(1), abs=1e-5)
+        logits = model.posterior_by_orientation(torch.from_numpy(images))[1].numpy()             # (12, orientations, groups)
+    assert logits.shape == (12, 8, GROUPS)
+    assert model.encode(images).group == pytest.approx(softmax(logits, (1, 2)).sum(1), abs=1e-5)
 
 
-def test_content_and_pose_are_those_of_the_side_with_the_highest_score(model, images):
+def test_content_and_pose_are_those_of_the_orientation_with_the_highest_logit(model, images):
     with torch.no_grad():
-        sides, score = model.candidates(torch.from_numpy(images))
-    best = score.numpy().max(2).argmax(1)
+        every, logits = model.posterior_by_orientation(torch.from_numpy(images))
+    best = logits.numpy().max(2).argmax(1)
     assert len(set(best)) > 1
-    assert np.array_equal(model.encode(images).content, sides.content.numpy()[range(12), best])
+    assert np.array_equal(model.encode(images).content, every.content.numpy()[range(12), best])
 
 
 def test_shares_turn_with_nothing(images):
-    """Turned by one of the sides, here a quarter, an image is of the same kind."""
+    """Turned by one of the orientations, here a quarter, an image is of the same kind."""
     model = new(Pose(rotation=True))
     turned = np.ascontiguousarray(np.rot90(images, axes=(1, 2)))
     assert model.encode(turned).group == pytest.approx(model.encode(images).group, abs=1e-4)
@@ -257,18 +268,18 @@ def test_the_reconstruction_of_a_known_group_is_that_of_its_picture(images, pose
 
 def test_the_total_takes_every_divergence_off_once(model, images):
     elbo = model.elbo(images)
-    assert list(elbo.divergences) == ["content", "angle", "shift", "group"] and not elbo.guides
-    assert elbo.total == pytest.approx(elbo.reconstruction - elbo.content - elbo.angle - elbo.shift - elbo.cluster, rel=1e-6)
+    assert list(elbo.divergences) == ["content", "angle", "shift", "group"]
+    assert elbo.total == pytest.approx(elbo.reconstruction - elbo.content - elbo.angle - elbo.shift - elbo.group, rel=1e-6)
 
 
 @poses
-def test_no_shares_are_better_than_those_that_the_pictures_give(images, pose):
-    """"best" weights the groups as well as each draws the image: log of the mean likelihood, which no share can pass."""
+def test_no_probabilities_are_better_than_those_that_the_pictures_give(images, pose):
+    """A step weights the groups as well as each draws the image: log of the mean likelihood, which no probability can pass."""
     model = without_noise(new(pose))
-    best, own = bound(model, images, "best"), bound(model, images)
+    best, own = learning(model, images)[0], bound(model, images)
     by_group = log_likelihoods(model, images, model.encode(images))
-    share = softmax(by_group, 1)
-    assert best.group == pytest.approx(math.log(GROUPS) + xlogy(share, share).sum(1), abs=2e-3)
+    probability = softmax(by_group, 1)
+    assert best.group == pytest.approx(math.log(GROUPS) + xlogy(probability, probability).sum(1), abs=2e-3)
     assert best.reconstruction - best.group == pytest.approx(logsumexp(by_group, 1) - math.log(GROUPS), rel=1e-4)
     assert (best.reconstruction - best.group >= own.reconstruction - own.group - 1e-3).all()
 
@@ -279,18 +290,18 @@ def test_a_model_with_one_group_has_the_bound_of_one_without(images, pose):
     weights = one.state_dict()
     first = next(name for name in weights if name.startswith("decoder") and name.endswith("layers.0.weight"))
     weights[first][:, -1] = 0   # what the decoder is told of the group
-    numbers = sum(none._numbers.values())
+    numbers = sum(none.outputs.values())
     for name, values in none.state_dict().items():
         given = weights[name]
         if name == first:
             given = given[:, :-1]
-        elif given.shape != values.shape:   # without sides only groups need a score
+        elif given.shape != values.shape:   # without orientations only groups need logits
             given = given[:numbers]
         values.copy_(given)
     one.load_state_dict(weights)
     with_group, without = one.elbo(images), none.elbo(images)
     assert with_group.group == pytest.approx(0, abs=1e-6) and without.group is None
-    for name, values in without.terms.items():
+    for name, values in without.rows.items():
         assert getattr(with_group, name) == pytest.approx(values, rel=1e-4, abs=1e-4), name
     assert (one.encode(images).group == 1).all()
 
@@ -329,12 +340,12 @@ def test_a_wrong_label_costs_a_sure_model_much(learnt):
 
 
 @kinds
-@pytest.mark.parametrize("guide", [None, "all", "best", "guide"])
-def test_gradients_reach_every_weight(images, kind, pose, guide):
+@pytest.mark.parametrize("how", ["explore", "best", "guide"])
+def test_gradients_reach_every_weight(images, kind, pose, how):
     model = new(pose, decoder=kind)
-    given = some_guide(model, images) if guide == "guide" else guide
-    elbo = model.bound(torch.from_numpy(images), None, torch.Generator().manual_seed(0), given)
-    (elbo.total - sum(elbo.guides.values())).sum().backward()
+    guide = some_guide(model, images) if how == "guide" else None
+    elbo, guidance = objective(model, torch.from_numpy(images), None, guide, how == "explore", torch.Generator().manual_seed(0))
+    (elbo.total - sum(guidance.values())).sum().backward()
     silent = [name for name, weight in model.named_parameters() if weight.grad is None or not weight.grad.abs().sum() > 0]
     assert not silent
 
@@ -344,19 +355,21 @@ def test_a_quarter_of_the_pixels_estimates_the_bound_of_groups_without_bias(imag
     model, known = without_noise(new(Pose(rotation=True), decoder=kind)), torch.arange(12) % GROUPS
     generator, images = torch.Generator().manual_seed(0), torch.from_numpy(images)
     with torch.no_grad():
-        some = torch.stack([model.bound(images, known, generator, "best").reconstruction for _ in range(200)]).mean(0)
-        all_of_them = model.bound(images, known, generator).reconstruction
+        some = torch.stack([objective(model, images, known, generator=generator)[0].reconstruction for _ in range(200)]).mean(0)
+        all_of_them = lower_bound(model, images, known, generator).reconstruction
     assert some.numpy() == pytest.approx(all_of_them.numpy(), rel=0.015)
 
 
 # ---------------------------------------------------------------------- what guides it while it learns
 
 def some_guide(model, images, angle=0.2, group=None):
-    """A guide with these angles and groups, (n,) or one for all; without an alignment if the model looks from one side."""
+    """A guide with these angles and groups, (n,) or one for all; without an alignment if there is one orientation."""
     n = len(images)
     group = np.arange(n) % GROUPS if group is None else np.full(n, group)
     alignment = Alignment(np.full(n, angle), *np.zeros((2, n)), np.zeros((n, 2)), np.zeros(n, int)).tensors("cpu")
-    return Guide(alignment if len(model.sides) > 1 else None, torch.from_numpy(group) if model.groups else None)
+    orientation = nearest_orientation(alignment.angle, model.orientations)
+    return Guide(orientation, alignment if len(model.orientations) > 1 else None,
+                 torch.from_numpy(group) if model.groups else None)
 
 
 def test_an_index_picks_the_same_images_from_every_part_of_a_guide(model, images):
@@ -365,7 +378,8 @@ def test_an_index_picks_the_same_images_from_every_part_of_a_guide(model, images
     few = guide[torch.tensor([7, 2])]
     assert few.alignment.angle.tolist() == [7, 2] and few.group.tolist() == [1, 2]
     assert few.alignment.centre.tolist() == [[14, 15], [4, 5]]
-    assert Guide(None, guide.group)[3:5].alignment is None and Guide(guide.alignment)[3:5].group is None
+    assert few.orientation.tolist() == guide.orientation[[7, 2]].tolist()
+    assert Guide(guide.orientation)[3:5].alignment is None and len(Guide(guide.orientation)[3:5]) == 2
 
 
 @poses
@@ -373,91 +387,82 @@ def test_a_guide_chooses_the_group(images, pose):
     """Whatever the scores say, its picture is the one that learns."""
     model = without_noise(new(pose))
     for group in range(GROUPS):
-        elbo = bound(model, images, some_guide(model, images, model.sides[0].item(), group))
-        assert elbo.cluster == pytest.approx(math.log(GROUPS), abs=1e-5)
+        elbo = learning(model, images, some_guide(model, images, model.orientations[0].item(), group))[0]
+        assert elbo.group == pytest.approx(math.log(GROUPS), abs=1e-5)
         with torch.no_grad():
-            latents = model.candidates(torch.from_numpy(images))[0].map(lambda values: values[:, 0].numpy())
+            latents = model.posterior_by_orientation(torch.from_numpy(images))[0].map(lambda values: values[:, 0].numpy())
         expected = log_likelihoods(model, images, latents)[:, group]
         assert elbo.reconstruction == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_guide_that_knows_no_group_leaves_it_to_the_pictures(images):
-    model = without_noise(new(TURNED))
-    elbo = bound(model, images, replace(some_guide(model, images, model.sides[0].item()), group=None))
-    with torch.no_grad():
-        latents = model.candidates(torch.from_numpy(images))[0].map(lambda values: values[:, 0].numpy())
-    by_group = log_likelihoods(model, images, latents)
-    assert elbo.reconstruction == pytest.approx((softmax(by_group, 1) * by_group).sum(1), rel=1e-4)
-
-
-@pytest.mark.parametrize("pose, side", [(None, 0), (Pose(shift=0.1), 0), (TURNED, 0), (TURNED, 3), (TURNED, 6)])
-def test_a_guide_teaches_the_scores_its_side_and_group(images, pose, side):
-    """`side` is the surprise of the scores, a softmax over all sides and groups together, at every fourth image."""
+@pytest.mark.parametrize("pose, orientation", [(None, 0), (Pose(shift=0.1), 0), (TURNED, 0), (TURNED, 3), (TURNED, 6)])
+def test_a_guide_teaches_the_logits_its_orientation_and_group(images, pose, orientation):
+    """"choice" is the surprise of the logits, a softmax over all orientations and groups together, at every fourth image."""
     model = new(pose)
-    guide = some_guide(model, images, model.sides[side].item() + 0.1)
+    guide = some_guide(model, images, model.orientations[orientation].item() + 0.1)
     with torch.no_grad():
-        score = model.candidates(torch.from_numpy(images))[1].numpy()
-    log_share = log_softmax(score, (1, 2))
-    expected = -np.mean([log_share[image, side, image % GROUPS] for image in (0, 4, 8)])
-    elbo = bound(model, images, guide)
-    assert elbo.side == pytest.approx(np.full(12, expected), rel=1e-4)
-    assert (elbo.similarity_graph is None) == (pose is not TURNED)
+        logits = model.posterior_by_orientation(torch.from_numpy(images))[1].numpy()
+    log_probability = log_softmax(logits, (1, 2))
+    expected = -np.mean([log_probability[image, orientation, image % GROUPS] for image in (0, 4, 8)])
+    guidance = learning(model, images, guide)[1]
+    assert guidance["choice"] == pytest.approx(np.full(12, expected), rel=1e-4)
+    assert ("neighbours" in guidance) == (pose is TURNED)
 
 
 @poses
-def test_the_best_side_teaches_the_scores_what_the_pictures_say(images, pose):
+def test_the_best_orientation_teaches_the_logits_what_the_pictures_say(images, pose):
     model = without_noise(new(pose))
     latents = model.encode(images)
     with torch.no_grad():
-        score = model.candidates(torch.from_numpy(images))[1].numpy()
-    sides = model.sides.numpy()
-    side = np.zeros(12, int) if len(sides) == 1 else np.cos(latents.angle[:, None] - sides).argmax(1)
-    share = softmax(log_likelihoods(model, images, latents), 1)
-    expected = -(share * log_softmax(score, (1, 2))[range(12), side]).sum(1)
-    assert bound(model, images, "best").side == pytest.approx(expected, rel=1e-3)
+        logits = model.posterior_by_orientation(torch.from_numpy(images))[1].numpy()
+    angles = model.orientations.numpy()
+    orientation = np.zeros(12, int) if len(angles) == 1 else np.cos(latents.angle[:, None] - angles).argmax(1)
+    probability = softmax(log_likelihoods(model, images, latents), 1)
+    expected = -(probability * log_softmax(logits, (1, 2))[range(12), orientation]).sum(1)
+    assert learning(model, images)[1]["choice"] == pytest.approx(expected, rel=1e-3)
 
 
 @poses
-def test_all_sides_and_groups_count_by_the_share_that_their_scores_give_them(images, pose):
+def test_all_orientations_and_groups_count_by_the_probability_that_the_logits_give_them(images, pose):
     model = without_noise(new(pose))
     with torch.no_grad():
-        sides, score = model.candidates(torch.from_numpy(images))
-    sides, share = sides.map(torch.Tensor.numpy), softmax(score.numpy(), (1, 2))          # (12, sides, groups)
-    by_pair = np.stack([log_likelihoods(model, images, sides.map(lambda values, side=side: values[:, side]))
-                        for side in range(len(model.sides))], 1)                          # (12, sides, groups)
-    of_side = share.sum(2)
-    within = share / of_side[..., None]
-    elbo = bound(model, images, "all")
-    assert elbo.reconstruction == pytest.approx((share * by_pair).sum((1, 2)), rel=1e-4)
-    assert elbo.cluster == pytest.approx(math.log(GROUPS) + (of_side * xlogy(within, within).sum(2)).sum(1), abs=1e-4)
-    assert elbo.content == pytest.approx((of_side * divergence(sides)).sum(1), rel=1e-3)
-    assert not elbo.guides
+        every, logits = model.posterior_by_orientation(torch.from_numpy(images))
+    every, probability = every.map(torch.Tensor.numpy), softmax(logits.numpy(), (1, 2))   # (12, orientations, groups)
+    by_pair = np.stack([log_likelihoods(model, images, every.map(lambda values, which=which: values[:, which]))
+                        for which in range(len(model.orientations))], 1)                  # (12, orientations, groups)
+    of_orientation = probability.sum(2)
+    within = probability / of_orientation[..., None]
+    elbo, guidance = learning(model, images, "explore")
+    assert elbo.reconstruction == pytest.approx((probability * by_pair).sum((1, 2)), rel=1e-4)
+    cost = math.log(GROUPS) + (of_orientation * xlogy(within, within).sum(2)).sum(1)
+    assert elbo.group == pytest.approx(cost, abs=1e-4)
+    assert elbo.content == pytest.approx((of_orientation * divergence(every)).sum(1), rel=1e-3)
+    assert not guidance
 
 
-@pytest.mark.parametrize("guide", ["all", "best", "guide"])
+@pytest.mark.parametrize("how", ["explore", "best", "guide"])
 @poses
-def test_a_label_is_drawn_whatever_guides(images, pose, guide):
+def test_a_label_is_drawn_whatever_guides(images, pose, how):
     model, known = new(pose), np.full(12, 2)
-    given = some_guide(model, images, group=2) if guide == "guide" else guide
-    elbo, other = bound(model, images, given, known), bound(model, images, given, known * 0)
-    assert elbo.cluster == pytest.approx(math.log(GROUPS), abs=1e-5)
-    assert guide == "guide" or (np.abs(elbo.reconstruction - other.reconstruction) > 0.01).all()
+    guide = some_guide(model, images, group=2) if how == "guide" else how
+    elbo, other = (learning(model, images, guide, label)[0] for label in (known, known * 0))
+    assert elbo.group == pytest.approx(math.log(GROUPS), abs=1e-5)
+    assert how == "guide" or (np.abs(elbo.reconstruction - other.reconstruction) > 0.01).all()
 
 
-@pytest.mark.parametrize("guide", ["all", "best"])
+@pytest.mark.parametrize("how", ["explore", "best"])
 @poses
-def test_of_some_labels_each_is_drawn_and_the_other_images_are_left_as_they_are(images, pose, guide):
+def test_of_some_labels_each_is_drawn_and_the_other_images_are_left_as_they_are(images, pose, how):
     model, some = without_noise(new(pose)), np.where(np.arange(12) % 3, -1, 2)
-    mixed = bound(model, images, guide, some)
+    mixed = learning(model, images, how, some)[0]
     for labels, chosen in ((np.full(12, 2), some >= 0), (None, some < 0)):
-        for name, values in bound(model, images, guide, labels).terms.items():
+        for name, values in learning(model, images, how, labels)[0].rows.items():
             assert getattr(mixed, name)[chosen] == pytest.approx(values[chosen], rel=1e-4, abs=1e-4), name
 
 
 def test_the_guides_of_groups_are_no_part_of_the_bound(model, images):
-    with_guide = bound(model, images, some_guide(model, images))
-    assert with_guide.guides.keys() == {"neighbours", "side"}
-    assert bound(model, images, "best").guides.keys() == {"side"} and not bound(model, images).guides
+    with_guide, guidance = learning(model, images, some_guide(model, images))
+    assert guidance.keys() == {"neighbours", "choice"} and learning(model, images)[1].keys() == {"choice"}
     pose = with_guide.angle + with_guide.shift
     assert with_guide.total == pytest.approx(with_guide.reconstruction - with_guide.content - pose - with_guide.group, rel=1e-6)
 
@@ -515,14 +520,15 @@ def test_encoder_and_decoder_are_both_told_each_condition(images, conditions, po
     assert not np.allclose(model.elbo(images, conditions).total, model.elbo(images, others).total)
 
 
-@pytest.mark.parametrize("kind, pose, guide", [
-    ("dense", None, None), ("warp", TURNED, "all"), ("warp", TURNED, "best"), ("warp", TURNED, "guide"),
-    ("spatial", TURNED, "guide"), ("skip", TURNED, "all")])
-def test_gradients_reach_every_weight_of_a_model_with_conditions(images, conditions, kind, pose, guide):
+@pytest.mark.parametrize("kind, pose, how", [
+    ("dense", None, "best"), ("warp", TURNED, "explore"), ("warp", TURNED, "best"), ("warp", TURNED, "guide"),
+    ("spatial", TURNED, "guide"), ("skip", TURNED, "explore")])
+def test_gradients_reach_every_weight_of_a_model_with_conditions(images, conditions, kind, pose, how):
     model = new(pose, 0, decoder=kind, conditions=2)
-    guide = some_guide(model, images) if guide == "guide" else guide
-    elbo = model.bound(torch.from_numpy(images), torch.from_numpy(conditions), torch.Generator().manual_seed(0), guide)
-    (elbo.total - sum(elbo.guides.values())).sum().backward()
+    elbo, guidance = objective(model, torch.from_numpy(images), torch.from_numpy(conditions),
+                               some_guide(model, images) if how == "guide" else None, how == "explore",
+                               torch.Generator().manual_seed(0))
+    (elbo.total - sum(guidance.values())).sum().backward()
     assert all(weight.grad.abs().sum() > 0 for weight in model.parameters())
 
 
@@ -659,4 +665,4 @@ def test_a_saved_model_is_the_same_when_loaded(tmp_path, images, settings):
     assert all(np.array_equal(getattr(after, name), values) for name, values in before.rows.items())
     assert np.array_equal(loaded.decode(after), model.decode(before))
     assert all(np.array_equal(getattr(loaded.elbo(images, labels), name), values)
-               for name, values in model.elbo(images, labels).terms.items())
+               for name, values in model.elbo(images, labels).rows.items())

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
+from cardslib import similarity, training
 from cardslib.cards import card_set, make_cards
 from cardslib.metrics import angle_error, matched_accuracy, rank_correlation
-from cardslib.models import VAE, Latents, Pose, elbo
+from cardslib.models import VAE, Latents, Pose
+from cardslib.models.guide import CANDIDATES, objective
 from cardslib.similarity.alignment import Alignment
 from cardslib.training import fit
 
@@ -102,12 +104,13 @@ def test_the_suits_drawn_without_content_stand_alike(joint, turned):
 
 def test_its_history_names_the_groups_and_the_guides(joint, turned):
     model, history = joint
-    assert set(history.terms) == {"reconstruction", "content", "angle", "group", "neighbours", "side"}
+    assert set(history.terms) == {"reconstruction", "content", "angle", "group"}
+    assert set(history.guidance) == {"neighbours", "choice"}
     parts = [history.terms[name] for name in ("reconstruction", "content", "angle", "group")]
     assert history.loss == pytest.approx([sum(values) for values in zip(*parts)])
     assert history.loss[-1] == pytest.approx(-model.elbo(turned.images).total.mean(), abs=1.5)
     assert history.terms["group"] == pytest.approx([math.log(4)] * 60, abs=1e-4)
-    assert history.guidance["side"][-1] < 0.3 * history.guidance["side"][0]
+    assert history.guidance["choice"][-1] < 0.3 * history.guidance["choice"][0]
 
 
 def test_its_bound_lies_below_the_evidence(joint, unseen):
@@ -214,57 +217,57 @@ def test_labels_are_used_in_a_second_training_too(upright, learnt, tmp_path):
 
 # ---------------------------------------------------------------------- how it learns
 
-def guides(model, monkeypatch):
-    """What `bound` is asked with, step by step, (images, labels, guide), in a list that fills while the model learns."""
-    seen, method = [], model.bound
+def asked(monkeypatch):
+    """What `objective` is asked, step by step, by the names of its arguments, in a list that fills while a model learns."""
+    seen = []
 
-    def noted(images, label=None, generator=None, guide=None):
-        seen.append((images, label, guide))
-        return method(images, label, generator, guide)
+    def noted(model, images, label, guide, explore, generator):
+        seen.append(dict(images=images, label=label, guide=guide, explore=explore))
+        return objective(model, images, label, guide, explore, generator)
 
-    monkeypatch.setattr(model, "bound", noted)
+    monkeypatch.setattr(training, "objective", noted)
     return seen
 
 
 def test_each_image_is_guided_by_its_own_group(upright, monkeypatch):
     model, found = new(hidden=16), []
-    ask = elbo.cluster
-    monkeypatch.setattr(elbo, "cluster", lambda *given: found.append(ask(*given)) or found[0])
-    seen = guides(model, monkeypatch)
+    ask = similarity.cluster
+    monkeypatch.setattr(similarity, "cluster", lambda *given: found.append(ask(*given)) or found[0])
+    seen = asked(monkeypatch)
     train(model, upright.images, batch=80)
     assert len(seen) == 3 and matched_accuracy(found[0], upright.suit) == 1
-    for images, _, guide in seen:
-        index = [int(np.flatnonzero((upright.images == image).all((1, 2)))[0]) for image in images.numpy()]
-        assert guide.group.tolist() == found[0][index].tolist() and guide.alignment is None
+    for step in seen:
+        index = [int(np.flatnonzero((upright.images == image).all((1, 2)))[0]) for image in step["images"].numpy()]
+        assert step["guide"].group.tolist() == found[0][index].tolist() and step["guide"].alignment is None
 
 
 def test_each_image_is_told_its_own_label(upright, monkeypatch):
     labels = np.where(np.arange(240) < 60, upright.suit, -1)
     model = new(hidden=16)
-    seen = guides(model, monkeypatch)
+    seen = asked(monkeypatch)
     train(model, upright.images, labels, batch=80)
-    for images, label, _ in seen:
-        index = [int(np.flatnonzero((upright.images == image).all((1, 2)))[0]) for image in images.numpy()]
-        assert label.tolist() == labels[index].tolist()
+    for step in seen:
+        index = [int(np.flatnonzero((upright.images == image).all((1, 2)))[0]) for image in step["images"].numpy()]
+        assert step["label"].tolist() == labels[index].tolist()
 
 
 @pytest.mark.parametrize("pose, asked", [
     (None, (False, False)), (Pose(shift=0.1), (False, True)), (Pose(rotation=True), (True, False)),
     (Pose(rotation=True, shift=0.1, shear=True), (True, True))])
 def test_images_are_compared_once_as_the_pose_wants_it(turned, monkeypatch, pose, asked):
-    calls, neighbours = [], elbo.similarity_graph
-    monkeypatch.setattr(elbo, "similarity_graph", lambda images, turn, recentre, candidates, first: (
+    calls, neighbours = [], similarity.similarity_graph
+    monkeypatch.setattr(similarity, "similarity_graph", lambda images, turn, recentre, candidates, first: (
         calls.append((turn, recentre, candidates, first)), neighbours(images, turn, recentre, candidates, first))[1])
     model = new(pose, hidden=8)
     labels = np.where(np.arange(40) < 5, turned.suit[:40], -1)
     for _ in range(2):
         train(model, turned.images[:40], labels)
-    assert len(calls) == 1 and calls[0][:3] == (*asked, elbo.CANDIDATES)
+    assert len(calls) == 1 and calls[0][:3] == (*asked, CANDIDATES)
     assert calls[0][3].tolist() == 5 * [True] + 35 * [False]   # what is labelled is to be a node
 
 
 def test_a_second_training_keeps_the_groups(joint, turned, monkeypatch, tmp_path):
-    monkeypatch.setattr(elbo, "similarity_graph", None)   # not asked again
+    monkeypatch.setattr(similarity, "similarity_graph", None)   # not asked again
     joint[0].save(tmp_path / "model")
     model = VAE.load(tmp_path / "model")
     history = train(model, turned.images, epochs=8)
@@ -274,11 +277,11 @@ def test_a_second_training_keeps_the_groups(joint, turned, monkeypatch, tmp_path
 
 @pytest.mark.parametrize("pose", [None, Pose(shift=0.1), Pose(rotation=True)], ids=["no pose", "shift", "all round"])
 def test_without_neighbours_it_learns_too(turned, pose, monkeypatch):
-    monkeypatch.setattr(elbo, "similarity_graph", None)   # not needed
+    monkeypatch.setattr(similarity, "similarity_graph", None)   # not needed
     model = new(pose, hidden=32)
-    seen = guides(model, monkeypatch)
+    seen = asked(monkeypatch)
     history = train(model, turned.images[:200], epochs=6, alignment=False)
-    assert [guide for _, _, guide in seen] == ["all"] * 4 + ["best"] * 8
+    assert [step["explore"] for step in seen] == [True] * 4 + [False] * 8
     assert np.isfinite(history.loss).all() and history.loss[-1] < history.loss[0]
     assert "neighbours" not in history.guidance and len(history.terms["group"]) == 6
 
@@ -292,16 +295,15 @@ def test_labels_help_without_neighbours(upright):
 
 def test_an_alignment_that_is_known_leaves_the_groups_to_be_found(turned, monkeypatch):
     nothing = np.zeros(400)
-    monkeypatch.setattr(elbo, "align_graph", None)   # not needed
+    monkeypatch.setattr(similarity, "align_graph", None)   # not needed
     model = new(Pose(rotation=True))
-    seen = guides(model, monkeypatch)
+    seen = asked(monkeypatch)
     known = Alignment(turned.angle + 1, nothing, nothing, np.zeros((400, 2)), nothing.astype(int))
     train(model, turned.images, epochs=16, batch=64, alignment=known)
     off = model.encode(turned.images).angle - turned.angle - 1
     assert np.degrees(np.median(np.abs(np.mod(off + np.pi, 2 * np.pi) - np.pi))) <= 2
-    images, _, guide = seen[0]
-    index = [int(np.flatnonzero((turned.images == image).all((1, 2)))[0]) for image in images.numpy()]
-    assert matched_accuracy(guide.group.numpy(), turned.suit[index]) == 1
+    index = [int(np.flatnonzero((turned.images == image).all((1, 2)))[0]) for image in seen[0]["images"].numpy()]
+    assert matched_accuracy(seen[0]["guide"].group.numpy(), turned.suit[index]) == 1
 
 
 def test_the_same_seed_gives_the_same_training_of_groups_bit_for_bit(turned):

@@ -12,8 +12,7 @@ from torch.distributions import Normal, Uniform, kl_divergence
 from cardslib.cards import render
 from cardslib.geometry import pose_matrix, wrap
 from cardslib.models import VAE, Latents
-from cardslib.models.networks import pose_reach
-from cardslib.models.pose import Pose, nearest_side
+from cardslib.models.pose import Pose, nearest_orientation
 from cardslib.transforms import pixel_grid, to_canonical
 
 floats = partial(st.floats, allow_subnormal=False)   # which torch takes for zero
@@ -136,7 +135,7 @@ def test_the_canvas_reaches_as_far_as_it_is_looked_at_and_not_much_further(pose,
     poses = Latents(torch.zeros(360, 0), angle=torch.arange(360).deg2rad() if pose.rotation else None,
                     shift=torch.tensor([[0, 1.0], [1.0, 0]]).repeat(180, 1) * pose.shift if pose.shift else None)
     furthest = to_canonical(pixel_grid(*shape).reshape(-1, 2), poses).abs().max().item()
-    assert furthest <= pose_reach(shape, pose) <= 1.2 * furthest
+    assert furthest <= pose.reach(shape) <= 1.2 * furthest
 
 
 # ---------------------------------------------------------------------- what is said of it beforehand
@@ -151,11 +150,11 @@ def test_a_part_that_is_false_or_zero_is_no_latent():
     assert Pose(shift=0.2, rotation=False, shear=0, scale=0.0).widths == dict(shift=0.2)
 
 
-@pytest.mark.parametrize("pose, sides", [(Pose(rotation=True), 8), (Pose(rotation=1.0), 8), (Pose(rotation=0.3), 8),
+@pytest.mark.parametrize("pose, orientations", [(Pose(rotation=True), 8), (Pose(rotation=1.0), 8), (Pose(rotation=0.3), 8),
                                          (Pose(rotation=0.1), 1), (Pose(shift=0.2), 1), (Pose(scale=0.1, shear=True), 1)])
-def test_the_encoder_looks_from_all_round_only_if_the_angle_may_lie_there(pose, sides):
-    assert pose.sides == sides
-    assert len(VAE((8, 8), pose=pose).sides) == sides
+def test_the_encoder_looks_from_all_round_only_if_the_angle_may_lie_there(pose, orientations):
+    assert pose.orientations == orientations
+    assert len(VAE((8, 8), pose=pose).orientations) == orientations
 
 
 @pytest.mark.parametrize("part", ["rotation", "shift", "scale", "shear"])
@@ -204,7 +203,7 @@ def test_angles_lie_apart_by_at_most_half_a_turn(a, b):
     assert math.remainder(a - b - between, 2 * math.pi) == pytest.approx(0, abs=1e-9)
 
 
-@pytest.mark.parametrize("angle, side", [(0.1, 0), (-0.1, 0), (40, 1), (50, 1), (-50, 7), (179, 4), (-179, 4), (700, 0)])
-def test_the_nearest_of_eight_sides(angle, side):
-    sides = VAE((8, 8), pose=Pose(rotation=True)).sides
-    assert nearest_side(torch.tensor([math.radians(angle)]), sides).tolist() == [side]
+@pytest.mark.parametrize("angle, nearest", [(0.1, 0), (-0.1, 0), (40, 1), (50, 1), (-50, 7), (179, 4), (-179, 4), (700, 0)])
+def test_the_nearest_of_eight_orientations(angle, nearest):
+    orientations = VAE((8, 8), pose=Pose(rotation=True)).orientations
+    assert nearest_orientation(torch.tensor([math.radians(angle)]), orientations).tolist() == [nearest]

@@ -8,8 +8,11 @@ import torch
 from scipy.special import logsumexp
 
 from cardslib.cards import render
+from cardslib.geometry import wrap
 from cardslib.models import VAE, Latents, Pose
-from cardslib.models.elbo import ALIKE, Guide
+from cardslib.models.elbo import elbo as bound
+from cardslib.models.guide import ALIKE, Guide, objective
+from cardslib.models.pose import nearest_orientation
 from cardslib.similarity.alignment import Alignment
 
 SIZE = 20
@@ -28,10 +31,6 @@ def new(pose=EVERYTHING, decoder="warp"):
     return VAE(SHAPE, pose=pose, decoder=decoder, hidden=32)
 
 
-def wrapped(angle):
-    return np.mod(angle + np.pi, 2 * np.pi) - np.pi
-
-
 def tensors(latents):
     return latents.map(lambda values: torch.from_numpy(np.asarray(values)))
 
@@ -40,12 +39,12 @@ def tensors(latents):
 
 def known(model, **posterior):
     """The model with this posterior, of means and standard deviations, for every image."""
-    def candidates(images, label=None, which=None):
+    def posterior_by_orientation(images, label=None, which=None):
         given = {"content": (), "content_sd": (), **posterior}
         rows = {name: torch.tensor(value, dtype=torch.float32).expand(len(images), 1, *np.shape(value))
                 for name, value in given.items()}
         return Latents(**rows), None
-    model.candidates = candidates
+    model.posterior_by_orientation = posterior_by_orientation
     return model
 
 
@@ -71,7 +70,7 @@ def test_with_the_prior_as_posterior_and_an_even_picture_the_bound_is_the_eviden
 def test_each_divergence_is_subtracted_once(artist, images):
     elbo = known(artist(GREY, EVERYTHING), angle=1.0, angle_sd=0.2, shift=(0.1, -0.2), shift_sd=0.05, scale=0.1, scale_sd=0.1,
                  shear=0.2, shear_sd=0.1).elbo(images)
-    assert list(elbo.divergences) == ["content", "angle", "shift", "scale", "shear"] and not elbo.guides
+    assert list(elbo.divergences) == ["content", "angle", "shift", "scale", "shear"]
     evidence = np.array([log_likelihood(image, GREY[None])[0] for image in images])
     normal = lambda mean, sd, width: math.log(width / sd) + (sd**2 + mean**2) / 2 / width**2 - 0.5   # noqa: E731
     lost = (math.log(2 * math.pi) - 0.5 * math.log(2 * math.pi * math.e * 0.2**2)
@@ -134,17 +133,17 @@ def test_samples_have_the_posteriors_spread_in_every_part(shift_sd):
 @kinds
 def test_gradients_reach_every_weight(images, kind):
     model = new(decoder=kind)
-    elbo = model.bound(torch.from_numpy(images), guide="best")
-    (elbo.total - elbo.side).sum().backward()
+    elbo, guidance = objective(model, torch.from_numpy(images))
+    (elbo.total - guidance["choice"]).sum().backward()
     assert all(weight.grad.abs().sum() > 0 for weight in model.parameters())
 
 
 @kinds
-def test_logits_may_be_asked_at_some_points_only(images, kind):
+def test_some_pixels_may_be_drawn_alone(images, kind):
     model, some = new(decoder=kind), [3, 77, 200]
     latents = tensors(model.encode(images))
     with torch.no_grad():
-        everywhere, there = model.logits(latents), model.logits(latents, model.pixels[some])
+        everywhere, there = model.logits(latents), model.logits(latents, torch.tensor(some))
     assert there.shape == (12, 3) and torch.allclose(there, everywhere.flatten(1)[:, some], atol=1e-5)
 
 
@@ -155,8 +154,8 @@ def test_a_quarter_of_the_pixels_estimates_the_bound_without_bias(images, kind):
     model.sample, asked = lambda latents, generator: Latents(**latents.means), []
     model.decoder.register_forward_hook(lambda network, given, out: asked.append(out.shape[1]))
     with torch.no_grad():
-        some = torch.stack([model.bound(images, None, generator, "best").reconstruction for _ in range(300)]).mean(0)
-        all_of_them = model.bound(images, None, generator).reconstruction
+        some = torch.stack([objective(model, images, generator=generator)[0].reconstruction for _ in range(300)]).mean(0)
+        all_of_them = bound(model, images, None, generator).reconstruction
     assert asked == 300 * [SIZE**2 / 4] + [SIZE**2]
     assert some.numpy() == pytest.approx(all_of_them.numpy(), rel=0.01)
 
@@ -172,10 +171,11 @@ def guided_by(latents, off=0.0, shear=0.0, scale=0.0, shift=0.0):
     return Alignment(part("angle", off), part("shear", shear), part("scale", scale), centre, np.zeros(len(latents), int))
 
 
-def bound(model, images, guide=None):
+def learning(model, images, alignment=None, explore=False):
+    """The ELBO and the guidance of a step."""
     with torch.no_grad():
-        guide = Guide(guide) if isinstance(guide, Alignment) else guide
-        return model.bound(torch.from_numpy(images), None, torch.Generator().manual_seed(0), guide)
+        guide = alignment and Guide(nearest_orientation(alignment.angle, model.orientations), alignment)
+        return objective(model, torch.from_numpy(images), None, guide, explore, torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("off, expected", [
@@ -184,9 +184,10 @@ def bound(model, images, guide=None):
 def test_neighbours_are_minus_the_log_of_a_gaussian_about_the_alignment(images, off, expected):
     model = new()
     with torch.no_grad():
-        model.encoder.layers[-1].weight.mul_(0.1)   # so that the angle stays near the side
+        model.encoder.layers[-1].weight.mul_(0.1)   # so that the angle stays near the orientation
     guide = guided_by(model.encode(images), **off).tensors("cpu")
-    assert ALIKE == 0.017 and bound(model, images, guide).neighbours.numpy() == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    misfit = learning(model, images, guide)[1]["neighbours"].numpy()
+    assert ALIKE == 0.017 and misfit == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
 @pytest.mark.parametrize("pose", [Pose(rotation=True), Pose(rotation=True, shift=0.2)])
@@ -197,49 +198,52 @@ def test_neighbours_say_nothing_of_what_the_pose_does_not_hold(images, pose):
     guide = guided_by(model.encode(images), shear=1, scale=1).tensors("cpu")
     if not model.pose.shift:
         guide = replace(guide, centre=guide.centre + 1)
-    assert bound(model, images, guide).neighbours.numpy() == pytest.approx(0, abs=1e-4)
+    assert learning(model, images, guide)[1]["neighbours"].numpy() == pytest.approx(0, abs=1e-4)
 
 
-@pytest.mark.parametrize("side", range(8))
-def test_an_alignment_chooses_the_side_and_teaches_its_score(images, side):
+@pytest.mark.parametrize("orientation", range(8))
+def test_an_alignment_chooses_the_orientation_and_teaches_its_logit(images, orientation):
     model, images = new(Pose(rotation=True)), np.repeat(images[:1], 8, 0)
-    sides, score = model.candidates(torch.from_numpy(images))
-    angle = model.sides[side].item() + 0.2
+    every, logits = model.posterior_by_orientation(torch.from_numpy(images))
+    angle = model.orientations[orientation].item() + 0.2
     guide = Alignment(np.full(8, angle), *np.zeros((2, 8)), np.zeros((8, 2)), np.zeros(8, int)).tensors("cpu")
-    elbo = bound(model, images, guide)
-    off = wrapped(sides.angle[:, side].detach().numpy() - angle)
-    assert elbo.similarity_graph.numpy() == pytest.approx((off / ALIKE) ** 2 / 2, rel=1e-3)
-    assert elbo.side.detach().numpy() == pytest.approx(-score.log_softmax(1)[:, side, 0].detach().numpy(), rel=1e-3)
-    assert len(set(score[0, :, 0].tolist())) == 8
+    guidance = learning(model, images, guide)[1]
+    off = wrap(every.angle[:, orientation].detach().numpy() - angle)
+    assert guidance["neighbours"].numpy() == pytest.approx((off / ALIKE) ** 2 / 2, rel=1e-3)
+    assert guidance["choice"].numpy() == pytest.approx(-logits.log_softmax(1)[:, orientation, 0].detach().numpy(), rel=1e-3)
+    assert len(set(logits[0, :, 0].tolist())) == 8
 
 
 def test_the_guides_are_no_part_of_the_bound(images):
     model = new()
     guide = guided_by(model.encode(images)).tensors("cpu")
-    for elbo, names in ((bound(model, images, guide), {"neighbours", "side"}), (bound(model, images, "best"), {"side"})):
-        assert elbo.guides.keys() == names and not names & elbo.divergences.keys()
+    for (elbo, guidance), names in ((learning(model, images, guide), {"neighbours", "choice"}),
+                                    (learning(model, images), {"choice"})):
+        assert guidance.keys() == names and not names & elbo.rows.keys()
         pose = elbo.angle + elbo.shift + elbo.scale + elbo.shear
         assert torch.allclose(elbo.total, elbo.reconstruction - elbo.content - pose)
-    assert torch.equal(bound(model, images, "best").total, bound(model, images).total)
-    assert not bound(model, images).guides
+    with torch.no_grad():
+        same = bound(model, torch.from_numpy(images), None, torch.Generator().manual_seed(0))
+    assert torch.equal(learning(model, images)[0].total, same.total)
 
 
-def test_all_sides_count_by_the_share_that_their_scores_give_them(images):
+def test_all_orientations_count_by_the_probability_that_the_logits_give_them(images):
     model = new(Pose(rotation=True))
     with torch.no_grad():
-        sides, score = model.candidates(torch.from_numpy(images))
-        share = score[..., 0].softmax(1)
-        expected = (share * (0.5 * (sides.content**2 + sides.content_sd**2 - 1) - sides.content_sd.log()).sum(2)).sum(1)
-    elbo = bound(model, images, "all")
-    assert share.max() < 0.9 and elbo.content.numpy() == pytest.approx(expected.numpy(), rel=1e-4)
-    assert elbo.reconstruction.shape == (12,) and not elbo.guides
+        every, logits = model.posterior_by_orientation(torch.from_numpy(images))
+        probability = logits[..., 0].softmax(1)
+        divergence = (0.5 * (every.content**2 + every.content_sd**2 - 1) - every.content_sd.log()).sum(2)
+        expected = (probability * divergence).sum(1)
+    elbo, guidance = learning(model, images, explore=True)
+    assert probability.max() < 0.9 and elbo.content.numpy() == pytest.approx(expected.numpy(), rel=1e-4)
+    assert elbo.reconstruction.shape == (12,) and not guidance
 
 
-def test_the_mean_over_the_sides_becomes_the_best_when_the_scores_are_sure(images):
+def test_the_mean_over_the_orientations_becomes_the_best_when_the_logits_are_sure(images):
     model = new(Pose(rotation=True))
     with torch.no_grad():
-        model.encoder.layers[-1].weight[-1].mul_(1e8)   # of the score
-    assert list(model._numbers)[-1] == "score"
-    some, best = bound(model, images, "all"), bound(model, images, "best")
+        model.encoder.layers[-1].weight[-1].mul_(1e8)   # of the logits
+    assert list(model.outputs)[-1] == "logits"
+    some, best = learning(model, images, explore=True)[0], learning(model, images)[0]
     assert some.content.numpy() == pytest.approx(best.content.numpy(), rel=1e-3)
     assert some.angle.numpy() == pytest.approx(best.angle.numpy(), rel=1e-3)

@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 from cardslib.cards import make_cards, render
 from cardslib.geometry import rotation
 from cardslib.metrics import angle_error, rank_correlation
-from cardslib.models import Latents
-from cardslib.models.vae import CHUNK, VAE, Pose
+from cardslib.models import VAE, Latents, Pose
+from cardslib.models.guide import prepare
+from cardslib.models.vae import MANY_IMAGES
 from cardslib.training import fit
 
 SIZE = 20
@@ -123,13 +124,13 @@ def test_images_may_have_any_size(shape, kind):
 
 
 def test_many_images_go_through_in_chunks_and_come_out_the_same():
-    model, images = VAE((6, 6), pose=EVERYTHING, hidden=8), np.random.default_rng(0).uniform(size=(CHUNK + 50, 6, 6))
+    model, images = VAE((6, 6), pose=EVERYTHING, hidden=8), np.random.default_rng(0).uniform(size=(MANY_IMAGES + 50, 6, 6))
     latents, elbo = model.encode(images), model.elbo(images)
-    last = model.encode(images[CHUNK:])
+    last = model.encode(images[MANY_IMAGES:])
     assert len(elbo.total) == len(model.decode(latents)) == len(latents) == len(images)
     for name, values in last.rows.items():
-        assert values == pytest.approx(getattr(latents, name)[CHUNK:], abs=1e-4), name
-    assert model.decode(latents)[CHUNK:] == pytest.approx(model.decode(latents[CHUNK:]), abs=1e-5)
+        assert values == pytest.approx(getattr(latents, name)[MANY_IMAGES:], abs=1e-4), name
+    assert model.decode(latents)[MANY_IMAGES:] == pytest.approx(model.decode(latents[MANY_IMAGES:]), abs=1e-5)
 
 
 def test_an_index_picks_the_same_images_from_every_part(rvae, turned_cards):
@@ -272,7 +273,7 @@ def test_every_decoder_learns_with_every_pose_and_is_the_same_when_loaded(turned
     assert model.elbo(turned_cards.images).total.mean() > before and {*pose.widths} <= history.terms.keys()
     model.save(tmp_path / "model")
     loaded, images = VAE.load(tmp_path / "model"), turned_cards.images[:12]
-    assert (loaded.pose, loaded.kind, loaded.content, loaded.hidden) == (pose, kind, 2, 32) and loaded.prepared
+    assert (loaded.pose, loaded.decoder.name, loaded.content, loaded.hidden) == (pose, kind, 2, 32) and loaded.prepared
     for name, values in model.encode(images).rows.items():
         assert np.array_equal(values, getattr(loaded.encode(images), name)), name
     assert np.array_equal(loaded.decode(loaded.encode(images)), model.decode(model.encode(images)))
@@ -290,7 +291,7 @@ def test_a_loaded_model_tells_any_orientation_from_a_width_of_one(tmp_path):
 def test_before_anything_is_learnt_the_picture_is_as_bright_as_the_mean_image(turned_cards, kind):
     model = new(decoder=kind)
     before = model.elbo(turned_cards.images).reconstruction.mean()
-    model.prepare(torch.from_numpy(turned_cards.images), alignment=False)
+    prepare(model, torch.from_numpy(turned_cards.images), alignment=False)
     assert 0.5 < model.decode(np.zeros((1, 2))).mean() / turned_cards.images.mean() < 2
     assert model.elbo(turned_cards.images).reconstruction.mean() > before + 50
 

@@ -3,9 +3,11 @@ import numpy as np
 import pytest
 import torch
 
+from cardslib import similarity, training
 from cardslib.cards import card_set
 from cardslib.metrics import angle_error
-from cardslib.models import VAE, Pose, elbo
+from cardslib.models import VAE, Pose
+from cardslib.models.guide import objective
 from cardslib.similarity.alignment import Alignment
 from cardslib.training import fit
 
@@ -41,15 +43,15 @@ def known(cards, zero=0.0):
     return Alignment(cards.angle + zero, nothing, nothing, np.zeros((len(cards), 2)), nothing.astype(int))
 
 
-def guides(model, monkeypatch):
-    """What `bound` is guided by, step by step, in a list that fills while the model learns."""
-    seen, method = [], model.bound
+def asked(monkeypatch):
+    """What `objective` is asked, step by step, by the names of its arguments, in a list that fills while a model learns."""
+    seen = []
 
-    def noted(images, label=None, generator=None, guide=None):
-        seen.append(guide)
-        return method(images, label, generator, guide)
+    def noted(model, images, label, guide, explore, generator):
+        seen.append(dict(images=images, label=label, guide=guide, explore=explore))
+        return objective(model, images, label, guide, explore, generator)
 
-    monkeypatch.setattr(model, "bound", noted)
+    monkeypatch.setattr(training, "objective", noted)
     return seen
 
 
@@ -66,10 +68,10 @@ def test_it_finds_the_angle_of_cards_that_it_has_not_seen(learnt, suit):
 
 def test_a_history_names_the_angle_and_the_guides(learnt):
     history = learnt[1]
-    assert set(history.terms) == {"reconstruction", "content", "angle", "neighbours", "side"}
-    assert all(len(values) == 60 for values in history.terms.values())
+    assert set(history.terms) == {"reconstruction", "content", "angle"} and set(history.guidance) == {"neighbours", "choice"}
+    assert all(len(values) == 60 for values in (*history.terms.values(), *history.guidance.values()))
     assert history.guidance["neighbours"][-1] < history.guidance["neighbours"][0]
-    assert history.guidance["side"][-1] < 0.5 * history.guidance["side"][0]
+    assert history.guidance["choice"][-1] < 0.5 * history.guidance["choice"][0]
 
 
 def test_the_loss_is_minus_the_elbo_without_the_guides(learnt, turned):
@@ -79,12 +81,12 @@ def test_the_loss_is_minus_the_elbo_without_the_guides(learnt, turned):
     assert history.loss[-1] == pytest.approx(-model.elbo(turned.images).total.mean(), abs=1.5)
 
 
-def test_every_side_is_tried_in_the_first_third_if_nothing_says_which_way_images_lie(turned, monkeypatch):
+def test_every_orientation_is_tried_in_the_first_third_if_nothing_says_which_way_images_lie(turned, monkeypatch):
     model = new(Pose(rotation=True))
-    seen = guides(model, monkeypatch)
+    seen = asked(monkeypatch)
     history = fit(model, turned.images[:100], epochs=6, alignment=False, progress=False)
-    assert seen == ["all"] * 2 + ["best"] * 4
-    assert "neighbours" not in history.terms
+    assert [step["explore"] for step in seen] == [True] * 2 + [False] * 4
+    assert history.guidance.keys() == {"choice"}
 
 
 def test_without_alignment_it_learns_too(turned):
@@ -95,19 +97,19 @@ def test_without_alignment_it_learns_too(turned):
 
 def test_each_image_is_guided_by_its_own_pose(turned, monkeypatch):
     model, alignment = new(Pose(rotation=True)), known(turned[:300])
-    seen, batches = guides(model, monkeypatch), []
+    seen, batches = asked(monkeypatch), []
     model.encoder.register_forward_pre_hook(lambda network, given: batches.append(given[0]))
     fit(model, turned.images[:300], epochs=1, batch=100, alignment=alignment, progress=False)
-    first = [batch for batch in batches if len(batch) == 100]   # the scores are taught by fewer
+    first = [batch for batch in batches if len(batch) == 100]   # the logits are taught by fewer
     assert len(seen) == len(first) == 3
-    for guide, batch in zip(seen, first):
+    for step, batch in zip(seen, first):
         index = [int(np.flatnonzero((turned.images[:300] == image).all((1, 2)))[0]) for image in batch.numpy()]
-        assert guide.alignment.angle.numpy() == pytest.approx(alignment.angle[index], abs=1e-6)
+        assert step["guide"].alignment.angle.numpy() == pytest.approx(alignment.angle[index], abs=1e-6)
 
 
 @pytest.mark.parametrize("zero", [0, 1, -2.5])
 def test_angles_follow_an_alignment_that_is_known(turned, zero, monkeypatch):
-    monkeypatch.setattr(elbo, "similarity_graph", None)   # not needed
+    monkeypatch.setattr(similarity, "similarity_graph", None)   # not needed
     model = new(Pose(rotation=True))
     fit(model, turned.images, epochs=20, alignment=known(turned, zero), progress=False)
     off = model.encode(turned.images).angle - turned.angle - zero
@@ -116,7 +118,7 @@ def test_angles_follow_an_alignment_that_is_known(turned, zero, monkeypatch):
 
 def test_a_second_training_goes_on_with_the_same_angles(learnt, turned, monkeypatch, tmp_path):
     """Aligned again, images would have other zeros; so they are not, and a zero drifts by some degrees at most."""
-    monkeypatch.setattr(elbo, "similarity_graph", None)
+    monkeypatch.setattr(similarity, "similarity_graph", None)
     learnt[0].save(tmp_path / "model")
     model = VAE.load(tmp_path / "model")
     history = fit(model, turned.images, epochs=10, progress=False)
@@ -132,15 +134,15 @@ def test_a_second_training_goes_on_with_the_same_angles(learnt, turned, monkeypa
     (Pose(rotation=True, shift=0.1, shear=True), [(True, True, True)]), (Pose(rotation=0.1), []), (Pose(shift=0.2), []),
     (None, [])])
 def test_images_are_aligned_once_and_only_for_a_model_that_looks_all_round(turned, monkeypatch, pose, asked):
-    calls, neighbours, along = [], elbo.similarity_graph, elbo.align_graph
+    calls, neighbours, along = [], similarity.similarity_graph, similarity.align_graph
 
     def noted(graph, axis):
         calls[-1] += (axis,)
         return along(graph, axis)
 
-    monkeypatch.setattr(elbo, "similarity_graph", lambda images, turn, recentre, *more: (
+    monkeypatch.setattr(similarity, "similarity_graph", lambda images, turn, recentre, *more: (
         calls.append((turn, recentre)), neighbours(images, turn, recentre, *more))[1])
-    monkeypatch.setattr(elbo, "align_graph", noted)
+    monkeypatch.setattr(similarity, "align_graph", noted)
     model = new(pose, hidden=8)
     for _ in range(2):
         fit(model, turned.images[:40], epochs=1, progress=False)

@@ -11,8 +11,10 @@ from safetensors.torch import save_file
 from scipy.special import logsumexp
 from torch.distributions import Normal, kl_divergence
 
-from cardslib.models import ELBO, Latents, latent_grid
-from cardslib.models.vae import CHUNK, VAE
+from cardslib.models import ELBO, VAE, Latents, latent_grid
+from cardslib.models.elbo import elbo as lower_bound
+from cardslib.models.guide import prepare
+from cardslib.models.vae import MANY_IMAGES
 
 SHAPE = (24, 24)
 
@@ -104,13 +106,13 @@ def test_images_may_come_as(trained, images, kind):
 
 
 def test_many_images_go_through_in_chunks_and_come_out_the_same():
-    model, images = VAE((8, 8)), np.random.default_rng(0).uniform(size=(2 * CHUNK + 100, 8, 8))
+    model, images = VAE((8, 8)), np.random.default_rng(0).uniform(size=(2 * MANY_IMAGES + 100, 8, 8))
     seen = []
     for network in (model.encoder, model.decoder):
         network.register_forward_hook(lambda network, given, out: seen.append(len(out)))
     latents, elbo = model.encode(images), model.elbo(images)
     decoded = model.decode(latents)
-    assert max(seen) == CHUNK
+    assert max(seen) == MANY_IMAGES
     assert len(elbo.total) == len(images)
     for part in (slice(0, 700), slice(700, 1600), slice(1600, None)):
         assert model.encode(images[part]).content == pytest.approx(latents.content[part], abs=1e-5)
@@ -139,7 +141,7 @@ def test_encode_gives_the_standard_deviation_not_its_logarithm():
 def test_reconstruction_is_minus_the_cross_entropy_of_the_pixels():
     model, drawn = with_posterior((0.0,), (0.0,)), np.random.default_rng(0).uniform(0.05, 0.95, (8, 8))
     with torch.no_grad():
-        model.decoder.offset.copy_(torch.logit(torch.from_numpy(drawn)).flatten())
+        model.decoder.layers[-2].bias.copy_(torch.logit(torch.from_numpy(drawn)).flatten())
     images = np.random.default_rng(1).uniform(size=(3, 8, 8))
     expected = (images * np.log(drawn) + (1 - images) * np.log(1 - drawn)).sum((1, 2))
     assert model.elbo(images).reconstruction == pytest.approx(expected, rel=1e-5)
@@ -157,7 +159,7 @@ def test_samples_have_the_posteriors_mean_and_spread():
 
 def test_gradients_pass_through_the_sample_to_the_encoder(images):
     model = VAE(SHAPE)
-    model.bound(torch.from_numpy(images)).reconstruction.sum().backward()
+    lower_bound(model, torch.from_numpy(images)).reconstruction.sum().backward()
     assert all(weight.grad.abs().sum() > 0 for weight in model.parameters())
 
 
@@ -303,7 +305,7 @@ def path(tmp_path):
 def test_a_saved_model_is_the_same_when_loaded(path, cards, settings):
     images, labels = cards.images[:12], cards.suit[:12] if "classes" in settings else None
     model = VAE(SHAPE, seed=3, **settings)
-    model.prepare(torch.from_numpy(cards.images))
+    prepare(model, torch.from_numpy(cards.images))
     model.save(path)
     loaded = VAE.load(path)
     assert np.array_equal(loaded.decode(loaded.encode(images, labels)), model.decode(model.encode(images, labels)))
