@@ -50,7 +50,7 @@ def _selection(which, count):
         one = range(count)[which]   # IndexError beyond the end, or a loop over a record would never end
         return slice(one, one + 1)
     if isinstance(which, slice):
-        return which
+        return which if (which.step or 1) > 0 else np.arange(count)[which].copy()   # a tensor has no slices that run backwards
     chosen = which if hasattr(which, "shape") else np.asarray(which)
     if chosen.ndim != 1 or isinstance(which, tuple):
         raise IndexError(f"an index must be a whole number, a slice, a mask or an array of whole numbers; got {which!r}")

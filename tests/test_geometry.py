@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardslib.geometry import greatest_stretch, pose_matrix, rotation, strain
+from cardslib.geometry import greatest_stretch, inside, polar_angle, pose_matrix, rotation, strain, wrap
 
 floats = partial(st.floats, allow_subnormal=False)   # which torch takes for zero
 angles = floats(-4 * np.pi, 4 * np.pi)
@@ -88,3 +88,14 @@ def test_many_poses_at_once_are_each_as_if_alone():
     together = pose_matrix(angle, shear)
     assert together.shape == (3, 4, 2, 2)
     assert near(together[2, 1], pose_matrix(angle[2, 1], shear[2, 1]))
+
+
+@given(angles, shears)
+def test_the_polar_angle_of_a_pose_is_its_angle_whatever_the_strain(angle, shear):
+    assert abs(wrap(polar_angle(pose_matrix(angle, shear)) - angle)) < 1e-9
+    assert abs(polar_angle(strain(shear))) < 1e-12   # a strain is no turn
+
+
+def test_points_on_the_edge_of_a_rectangle_lie_inside():
+    points = np.array([[[0, 0], [2, 1]], [[2.1, 0], [1, -0.1]]])
+    assert inside(points, 0, (2, 1)).tolist() == [[True, True], [False, False]]

@@ -1,4 +1,4 @@
-"""How images are looked at: about the middle of their light, small, turned back."""
+"""The conventions on tensors, and how images are looked at: about the middle of their light, small, turned back."""
 from functools import partial
 
 import numpy as np
@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardslib.cards import render
-from cardslib.geometry import rotation
-from cardslib.transforms import centroid, crop_side, crops, orientations, pixel_grid, rotated_copies
+from cardslib.geometry import pose_matrix, rotation, wrap
+from cardslib.models import Latents
+from cardslib.transforms import centroid, crops, orientations, pixel_grid, rotated_copies, to_canonical
+from cardslib.transforms import rotation as rotation_of_tensors
 
 floats = partial(st.floats, allow_subnormal=False)   # which torch takes for zero
 suits = st.sampled_from(range(4))
@@ -52,10 +54,9 @@ def test_the_middle_of_an_even_image_is_its_own():
     assert centroid(torch.full((2, 8, 8), 0.5)).tolist() == [[0, 0]] * 2
 
 
-@pytest.mark.parametrize("height, width, side", [(24, 24, 24), (48, 48, 24), (20, 20, 20), (32, 40, 32), (100, 80, 26),
-                                                 (1, 1, 1), (49, 49, 24), (8, 1000, 8)])
-def test_a_view_is_a_square_of_about_24_pixels_or_less(height, width, side):
-    assert crop_side(height, width) == side
+@pytest.mark.parametrize("height, width, side", [(24, 24, 24), (48, 48, 24), (20, 20, 20), (32, 40, 20), (100, 80, 25),
+                                                 (1, 1, 1), (49, 49, 24), (8, 1000, 23), (1, 128, 25), (31, 47, 23)])
+def test_a_crop_is_a_square_of_about_24_pixels_or_a_little_more(height, width, side):
     assert crops(torch.zeros(2, height, width)).shape == (2, side, side)
     assert crops(torch.zeros(2, height, width), torch.zeros(2, 2)).shape == (2, side, side)
 
@@ -72,17 +73,28 @@ def test_a_larger_image_is_averaged_down():
 
 
 @pytest.mark.parametrize("size", [24, 48, 72])
-def test_a_view_is_taken_about_the_centre(size):
-    shifted = picture(right=0.25, down=-0.5 / 3, size=size)   # 3 and 2 pixels of the view
+def test_a_crop_is_taken_about_the_centre(size):
+    shifted = picture(right=0.25, down=-0.5 / 3, size=size)   # 3 and 2 pixels of the crop
     seen = crops(shifted, torch.tensor([[0.25, -0.5 / 3]]))
     assert seen.numpy() == pytest.approx(crops(picture(size=size)).numpy(), abs=0.01)
 
 
 @pytest.mark.parametrize("cut", [np.s_[:, 4:-4], np.s_[:, :, 4:-4]], ids=["wide", "tall"])
-def test_of_an_image_that_is_not_square_the_square_about_the_centre_is_seen(cut):
-    card = picture(right=0.125, size=32)[cut]
-    centre = torch.tensor([[0.125 * 32 / card.shape[2], 0]])
-    assert crops(card, centre)[0].numpy() == pytest.approx(picture(size=32)[0, 4:-4, 4:-4].numpy(), abs=0.01)
+def test_of_an_image_that_is_not_square_a_square_is_seen_that_holds_it_all(cut):
+    """Beyond the edge as at the edge, which is black here: the card in the middle of a square as wide as the longer side."""
+    card = picture(size=24)[cut]
+    assert crops(card)[0].numpy() == pytest.approx(picture(size=24)[0].numpy(), abs=0.01)
+    moved = picture(right=2 / 12, size=24)[cut]   # two pixels
+    centre = torch.tensor([[2 / (moved.shape[2] / 2), 0]])
+    assert crops(moved, centre)[0].numpy() == pytest.approx(picture(size=24)[0].numpy(), abs=0.01)
+
+
+@pytest.mark.parametrize("shape", [(1, 128), (24, 96), (31, 47), (48, 48), (128, 1), (96, 24), (47, 31)])
+@pytest.mark.parametrize("centre", [None, torch.zeros(1, 2)], ids=["as it is", "about a centre"])
+def test_a_crop_shows_every_pixel_of_an_image_of_any_shape(shape, centre):
+    images = torch.rand(1, *shape, requires_grad=True)
+    crops(images, centre).sum().backward()
+    assert (images.grad > 0).all()
 
 
 @given(suits, st.integers(0, 3))
@@ -116,10 +128,39 @@ def test_orientations_divide_the_circle_from_zero_on(count):
 
 
 @pytest.mark.parametrize("size", [24, 25, 37, 48, 49, 71, 100])
-def test_the_view_of_a_turned_image_is_the_turned_view(size):
-    """Or the encoder would not be equivariant: of any image, whether its size divides by that of a view or not."""
+def test_the_crop_of_a_turned_image_is_the_turned_crop(size):
+    """Or the encoder would not be equivariant: of any image, whether its size divides by that of a crop or not."""
     images = torch.rand(2, size, size)
     centre = torch.tensor([[0.3, -0.1]] * 2)
     quarter = torch.from_numpy(rotation(np.pi / 2)).float()
     assert torch.allclose(crops(images.rot90(1, (1, 2))), crops(images).rot90(1, (1, 2)), atol=1e-5)
     assert torch.allclose(crops(images.rot90(1, (1, 2)), centre @ quarter.T), crops(images, centre).rot90(1, (1, 2)), atol=1e-3)
+
+
+# ---------------------------------------------------------------------- the same conventions as in geometry.py
+
+angles, shears = floats(-7, 7), floats(-0.7, 0.7)
+
+
+@given(angles)
+def test_a_rotation_of_tensors_is_that_of_arrays(angle):
+    assert rotation_of_tensors(torch.tensor(angle, dtype=torch.float64)).numpy() == pytest.approx(rotation(angle), abs=1e-12)
+
+
+@given(angles, shears, floats(-0.5, 0.5), shifts, shifts)
+def test_to_the_canonical_picture_is_the_way_back_of_geometrys_pose(angle, shear, scale, right, down):
+    """Points of the canonical picture, moved as geometry.py says, are brought back to where they were."""
+    points = np.random.default_rng(0).uniform(-1, 1, (6, 2))
+    moved = points @ pose_matrix(angle, shear).T * np.exp(scale) + (right, down)
+    pose = Latents(torch.zeros(1, 0), angle=torch.tensor([angle]), shear=torch.tensor([shear]), scale=torch.tensor([scale]),
+                   shift=torch.tensor([[right, down]]))
+    pose = pose.map(lambda values: values.double())
+    assert to_canonical(torch.from_numpy(moved), pose)[0].numpy() == pytest.approx(points, abs=1e-6)
+
+
+@given(angles)
+def test_angles_are_wrapped_alike_as_numbers_arrays_and_tensors(angle):
+    wrapped = wrap(angle)
+    assert -np.pi <= wrapped <= np.pi and np.cos(wrapped) == pytest.approx(np.cos(angle), abs=1e-9)
+    assert np.sin(wrapped) == pytest.approx(np.sin(angle), abs=1e-9)
+    assert wrap(np.array([angle]))[0] == wrap(torch.tensor([angle], dtype=torch.float64)).item() == wrapped

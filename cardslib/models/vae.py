@@ -51,8 +51,9 @@ class VAE(nn.Module):
 
     With a prior of the angle that reaches all round, the encoder looks at an image from eight orientations and gives each a
     logit.  The posterior is that of the best: *one* Gaussian about one angle, so the bound is the plain one, of the uniform
-    prior on the circle (or of N(0, width²)); which orientation it came from costs nothing and earns nothing.  Groups share one
-    posterior of content and pose; the same logits say how likely each group is.
+    prior on the circle (or of N(0, width²)); which orientation it came from costs nothing and earns nothing.  It then sees of
+    an image the disc as wide as the longer side: the corners leave the picture when it turns.  Groups share one posterior of
+    content and pose; the same logits say how likely each group is.
     """
 
     def __init__(self, shape, content=2, classes=0, conditions=0, groups=0, pose=None, decoder=None, hidden=128, seed=0,

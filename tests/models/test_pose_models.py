@@ -15,6 +15,7 @@ from cardslib.models import VAE, Latents, Pose
 from cardslib.models.guide import prepare
 from cardslib.models.vae import MANY_IMAGES
 from cardslib.training import fit
+from cardslib.transforms import pixel_grid
 
 SIZE = 20
 SHAPE = (SIZE, SIZE)
@@ -70,6 +71,28 @@ def test_encode_gives_each_part_of_the_pose_by_its_name(images, pose, kind):
         assert values.shape == ((12, 2) if name == "shift" else (12,)) and sd.shape == (12,)
         assert values.dtype == sd.dtype == np.float32 and (sd > 0).all()
     assert latents.angle is None or np.abs(latents.angle).max() <= np.float32(np.pi)
+
+
+@pytest.mark.parametrize("shape", [(1, 128), (24, 96), (31, 47), (48, 48), (96, 24)])
+@pytest.mark.parametrize("pose", [Pose(scale=0.1), Pose(rotation=0.1), Pose(rotation=True)],
+                         ids=["scale", "narrow", "all round"])
+def test_the_encoder_sees_the_whole_image_whatever_its_shape(shape, pose):
+    """All round, a disc as wide as the longer side: what lies outside leaves the picture when it turns."""
+    images = torch.rand(1, *shape, requires_grad=True)
+    every, _ = VAE(shape, pose=pose, hidden=16).posterior_by_orientation(images)
+    (every.content * torch.randn_like(every.content)).sum().backward()
+    seen = images.grad[0] != 0
+    radius = pixel_grid(*shape).norm(dim=2) * shape[1] / max(shape)   # in half of the longer side
+    assert seen[radius < 0.93].all() if pose.orientations > 1 else seen.all()
+
+
+@pytest.mark.parametrize("pose", [Pose(rotation=True), Pose(rotation=True, shift=0.1), Pose(shift=0.1)])
+def test_wide_images_that_differ_at_their_ends_are_told_apart(pose):
+    images = np.zeros((2, 24, 96), np.float32)
+    images[:, 8:16, 44:52] = 1                        # all that the square in the middle shows
+    images[0, 6:18, 2:6] = images[1, 10:14, 2:14] = 1
+    content = VAE((24, 96), pose=pose, hidden=32).encode(images).content
+    assert np.abs(content[0] - content[1]).max() > 1e-3
 
 
 def test_angles_are_within_half_a_turn_whatever_the_encoder_says(images):
