@@ -1,7 +1,7 @@
 """Variational autoencoders for images of atoms: the small package behind the course's lectures.
 
-Data flows one way, and so do the imports: images (cards, digits, crystals) → models → training → columns, patches, metrics
-→ figures, live, explore, site.
+The top level is what every lecture uses; a folder is what a reader may skip whole.  Data flow one way, and imports run the same
+way: cards, digits, microscopy → similarity → models → training → metrics → figures → explorers → course.
 """
 import os
 

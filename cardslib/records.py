@@ -19,7 +19,17 @@ class Record:
         return len(next(iter(self.rows.values())))
 
     def __getitem__(self, which):
-        which = _selection(which, len(self))
+        if isinstance(which, (int, np.integer)) and not isinstance(which, bool):
+            one = range(len(self))[which]   # IndexError beyond the end, or a loop over a record would never end
+            which = slice(one, one + 1)
+        elif isinstance(which, slice) and (which.step or 1) < 0:   # a tensor has no slices that run backwards
+            which = np.arange(len(self))[which].copy()
+        elif not isinstance(which, slice):
+            which = which if hasattr(which, "shape") or isinstance(which, tuple) else np.asarray(which)
+            if np.ndim(which) != 1 or isinstance(which, tuple):
+                raise IndexError(f"an index must be a whole number, a slice, a mask or an array of whole numbers; "
+                                 f"got {which!r}")
+            which = which if len(which) else slice(0, 0)
         return self.map(lambda values: values[which])
 
     @property
@@ -42,16 +52,3 @@ def concatenate(records):
     joined = {name: [getattr(record, name) for record in records] for name in first.rows}
     return replace(first, **{name: concatenate(parts) if isinstance(parts[0], Record) else np.concatenate(parts)
                              for name, parts in joined.items()})
-
-
-def _selection(which, count):
-    """An index as a slice, a mask or whole numbers: what arrays and tensors understand alike."""
-    if isinstance(which, (int, np.integer)) and not isinstance(which, bool):
-        one = range(count)[which]   # IndexError beyond the end, or a loop over a record would never end
-        return slice(one, one + 1)
-    if isinstance(which, slice):
-        return which if (which.step or 1) > 0 else np.arange(count)[which].copy()   # a tensor has no slices that run backwards
-    chosen = which if hasattr(which, "shape") else np.asarray(which)
-    if chosen.ndim != 1 or isinstance(which, tuple):
-        raise IndexError(f"an index must be a whole number, a slice, a mask or an array of whole numbers; got {which!r}")
-    return chosen if len(chosen) else slice(0, 0)

@@ -33,12 +33,11 @@ class History:
     interrupted: bool = False
 
     def add(self, steps, count, seconds):
-        """Add an epoch of `count` images: each term of the ELBO and of the guidance by name, summed over each step's images.
+        """Add an epoch of `count` images: in steps, what each term and the guidance came to, by name, summed over its images.
 
         Raises FloatingPointError if the loss is no number any more.
         """
         means = {name: float(sum(step[name] for step in steps)) / count for name in steps[0]}
-        means["reconstruction"] = -means["reconstruction"]
         guidance = {name: means.pop(name) for name in WEIGHTS if name in means}
         loss = sum(means.values())
         if not math.isfinite(loss):
@@ -110,31 +109,30 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
     order, noise = torch.Generator().manual_seed(seed), torch.Generator(model.device).manual_seed(seed)
     explored = EXPLORE * epochs if alignment is False and not model.prepared else 0   # so many epochs, if any
     history, start = History(), time.perf_counter()
-    line = _Line() if progress else None
-
-    def report(epoch):
-        for watcher in filter(None, (line, callback)):
-            watcher(Progress(model, history, epoch, epochs))
-
+    watchers = [watcher for watcher in (_Line() if progress else None, callback) if watcher]
     model.learning = True
     torch.set_flush_denormal(True)   # numbers below 10⁻³⁸, of which a trained network has many, are slow: take them for zero
     try:
         guide = prepare(model, images, labels, alignment)
-        report(0)
+        for watcher in watchers:
+            watcher(Progress(model, history, 0, epochs))
         for epoch in range(1, epochs + 1):
             steps = []
             for chosen in torch.randperm(len(images), generator=order).tensor_split(batches):
                 label, of_chosen = (None if each is None else each[chosen] for each in (labels, guide))
                 elbo, guidance = objective(model, images[chosen], label, of_chosen, epoch <= explored, noise)
-                value = elbo.reconstruction - beta * sum(elbo.divergences.values())
+                divergences = elbo.divergences
+                value = elbo.reconstruction - beta * sum(divergences.values())
                 value = value - sum(WEIGHTS[name] * term for name, term in guidance.items())
                 optimiser.zero_grad()
                 (-value.mean()).backward()
                 optimiser.step()
                 schedule.step()
-                steps.append({name: term.detach().sum() for name, term in (elbo.rows | guidance).items()})
+                terms = {"reconstruction": -elbo.reconstruction, **divergences, **guidance}
+                steps.append({name: term.detach().sum() for name, term in terms.items()})
             history.add(steps, len(images), time.perf_counter() - start)
-            report(epoch)
+            for watcher in watchers:
+                watcher(Progress(model, history, epoch, epochs))
     except KeyboardInterrupt:
         history.interrupted = True
         if progress:

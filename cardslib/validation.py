@@ -81,11 +81,11 @@ def check_named_labels(labels, names, count):
     return None if labels is None else check_labels(labels, count, len(names))
 
 
-def check_rows(values, columns, name):
-    """`values` as float32 (n, columns), finite; a single row (columns,) becomes (1, columns)."""
+def check_rows(values, width, name):
+    """`values` as float32 (n, width), finite; a single row (width,) becomes (1, width)."""
     array = np.atleast_2d(np.asarray(values.detach().cpu() if hasattr(values, "detach") else values))
-    if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] != columns or not len(array):
-        raise ValueError(f"{name} must be (n, {columns}) numbers; got {np.shape(values)} {array.dtype}")
+    if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] != width or not len(array):
+        raise ValueError(f"{name} must be (n, {width}) numbers; got {np.shape(values)} {array.dtype}")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite; got NaN or infinity")
     return array.astype(np.float32)

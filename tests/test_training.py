@@ -1,16 +1,19 @@
 """The training: it learns, it can be repeated, watched, stopped and gone on with, and it refuses what cannot work."""
 import io
+import subprocess
 import sys
+from pathlib import Path
 
 import IPython.display
 import numpy as np
 import pytest
 import torch
 
+import cardslib
 from cardslib import training as module
-from cardslib.cards import card_set
+from cardslib.cards import card_set, make_cards
 from cardslib.models import VAE, Pose
-from cardslib.training import fit
+from cardslib.training import Adam, fit
 
 SIZE = 24
 
@@ -344,3 +347,49 @@ def test_images_and_labels_are_checked_as_the_model_checks_them(cards):
 def test_a_training_that_blows_up_says_what_to_do(cards):
     with pytest.raises(FloatingPointError, match=r"loss became (nan|inf) in epoch 1: .*smaller learning_rate \(the default"):
         fit(new(), cards.images, epochs=1, learning_rate=1e12, progress=False)
+
+
+# ---------------------------------------------------------------------- how far it is from an image to its loss
+
+@pytest.mark.parametrize("settings, most", [
+    (dict(), 30), (dict(pose=Pose(rotation=True)), 67),
+    (dict(content=0, groups=4, pose=Pose(rotation=True, shift=0.2, shear=True)), 72)], ids=["plain", "rVAE", "joint"])
+def test_an_image_passes_few_functions_on_its_way_to_a_loss(settings, most):
+    """Of the package, with names, in a training of one epoch, the comparison of the images with one another among them."""
+    cards, model = make_cards(30, size=20), VAE((20, 20), **settings)
+    passed, package = set(), str(Path(cardslib.__file__).parent)
+
+    def note(frame, event, _):
+        code = frame.f_code
+        if event == "call" and code.co_filename.startswith(package) and not code.co_name.startswith("<"):
+            passed.add((code.co_filename, code.co_qualname))
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        fit(model, cards.images, epochs=1, progress=False)
+    finally:
+        sys.setprofile(before)
+    assert 20 < len(passed) <= most, sorted(name for _, name in passed)
+
+
+def test_a_first_training_does_not_import_torchs_compiler():
+    """Its import takes longer than the training of a small model, and nothing here is compiled."""
+    program = ("import sys, numpy; from cardslib.models import VAE; from cardslib.training import fit; "
+               "fit(VAE((8, 8)), numpy.random.default_rng(0).random((9, 8, 8)), epochs=1, progress=False); "
+               "sys.exit('torch._dynamo' in sys.modules)")
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_its_optimiser_is_torchs_adam():
+    """Step by step, to the last bit."""
+    ours, theirs = (torch.nn.Linear(5, 3) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    optimisers = Adam(ours.parameters(), lr=0.01, fused=True), torch.optim.Adam(theirs.parameters(), lr=0.01, fused=True)
+    for seed in range(5):
+        inputs = torch.rand(7, 5, generator=torch.Generator().manual_seed(seed))
+        for network, optimiser in zip((ours, theirs), optimisers):
+            optimiser.zero_grad()
+            network(inputs).square().sum().backward()
+            optimiser.step()
+    assert all(torch.equal(*weights) for weights in zip(ours.parameters(), theirs.parameters()))

@@ -84,8 +84,8 @@ def test_of_an_image_that_is_not_square_a_square_is_seen_that_holds_it_all(cut):
     """Beyond the edge as at the edge, which is black here: the card in the middle of a square as wide as the longer side."""
     card = picture(size=24)[cut]
     assert crops(card)[0].numpy() == pytest.approx(picture(size=24)[0].numpy(), abs=0.01)
-    moved = picture(right=2 / 12, size=24)[cut]   # two pixels
-    centre = torch.tensor([[2 / (moved.shape[2] / 2), 0]])
+    moved = picture(right=1 / 12, size=24)[cut]   # one pixel
+    centre = torch.tensor([[1 / (moved.shape[2] / 2), 0]])
     assert crops(moved, centre)[0].numpy() == pytest.approx(picture(size=24)[0].numpy(), abs=0.01)
 
 

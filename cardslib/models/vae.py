@@ -96,7 +96,7 @@ class VAE(nn.Module):
     def posterior_by_orientation(self, images, label=None, which=None):
         """The posterior from every orientation, or from the one `which` (n,) names: `Latents` (n, orientations, …), and the
         logits, (n, orientations, groups or 1), or None if there is nothing to choose."""
-        conditioning = self._told(label)
+        conditioning = None if label is None else self._told(label)
         if self.pose is None:
             centre, outputs = None, self.encoder(images, conditioning)[:, None]      # (n, outputs) → (n, 1, outputs)
         else:
@@ -135,8 +135,11 @@ class VAE(nn.Module):
 
     def logits(self, latents, pixels=None):
         """Logits of the pixels at given values of the latents, (n, h, w); or of the pixels with these indices (p,), (n, p)."""
-        told = latents.group if self.groups else self._told(latents.label)
-        inputs = latents.content if told is None else torch.cat([latents.content, told], 1)      # (n, content + told)
+        inputs = latents.content
+        if self.groups:
+            inputs = torch.cat([inputs, latents.group], 1)                                       # (n, content + groups)
+        elif latents.label is not None:
+            inputs = torch.cat([inputs, self._told(latents.label)], 1)                           # (n, content + told)
         if self.pose is None:
             return self.decoder(inputs)                                                          # (n, h, w)
         points = to_canonical(self.pixels if pixels is None else self.pixels[pixels], latents)   # (n, p, 2)
