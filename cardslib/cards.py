@@ -20,7 +20,7 @@ SETS = {1: (12, 1), 2: (12, 20), 3: (120, 1), 4: (120, 20)}
 class Cards(Record):
     """Pictures of cards and how each was made; index it (`cards[:10]`, `cards[cards.suit == 2]`) to get fewer cards.
 
-    images  (n, size, size) float32 in [0, 1]: the share of each pixel that the suit covers
+    images  (n, size, size) float32 in [0, 1]: how much of each pixel the suit covers
     suit    (n,) int64: an index into `SUITS`
     angle   (n,) float64, radians, counter-clockwise on the screen
     shear   (n,) float64, radians, of the symmetric shear in `cardslib.geometry.strain`
@@ -66,7 +66,10 @@ def card_set(number, per_suit=3000, size=48, seed=0):
 
 
 def render(suit, angle, shear, shift, size=48):
-    """Pictures (n, size, size), float32 in [0, 1], of suits (n,) at given angles, shears (n,) in radians and shifts (n, 2)."""
+    """Pictures (n, size, size), float32 in [0, 1], of suits (n,) in poses: angles and shears (n,), radians, and shifts (n, 2).
+
+    ValueError for a suit that is no index into `SUITS`, and for a pose that is not finite.
+    """
     suit = check_labels(suit, len(suit), len(SUITS), "suit")
     angle, shear, shift = (np.asarray(values, float) for values in (angle, shear, shift))
     if not np.isfinite(angle.sum() + shear.sum() + shift.sum()):

@@ -1,7 +1,7 @@
 """Scores: how well latents know the true factors, and how cleanly each latent keeps to one of them.
 
 All take arrays: latents (n, c), a factor (n,), labels (n,) whole numbers.  The three disentanglement scores (MIG, SAP, DCI)
-follow the papers named in their docstrings.  All lie in [0, 1] and more is better.
+follow the papers named in their docstrings; these lie in [0, 1], and more is better.
 """
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -16,9 +16,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from cardslib.geometry import wrap
 from cardslib.validation import check_count
 
-SEED = 0   # of the forests and the k-means: scores are the same each time
+SEED = 0         # of the forests and the k-means: scores are the same each time
+MEDIANS = 720    # images at most that are tried as the circular median: as fine as half degrees, and the time bounded
 
 
 # ---------------------------------------------------------------------- one factor against one latent
@@ -60,7 +62,7 @@ def circular_correlation(encoded, true):
 
 
 def circular_linear_correlation(latent, angle):
-    """How well a latent (n,) is a wave a + b·cos(angle + c) of an angle (n,): the multiple correlation R, in [0, 1].
+    """How well a latent (n,) is a wave a + b·cos(angle + c) of an angle (n,), radians: the multiple correlation R, in [0, 1].
 
     Mardia, Linear-circular correlation coefficients and rhythmometry, Biometrika 63, 1976, 403–405.
     """
@@ -88,11 +90,14 @@ def angle_error(encoded, true, order=1):
 
 
 def _from_median(angles):
-    """Distances (n,) of angles (radians) from their circular median: the one of them with the least mean distance to all."""
+    """Distances (n,) of angles (radians) from their circular median: the one of them with the least mean distance to all.
+
+    Fisher, Statistical Analysis of Circular Data, 1993 (the median direction).
+    """
     angles = np.mod(angles, 2 * np.pi)
-    candidates = np.sort(angles)[np.linspace(0, len(angles) - 1, min(len(angles), 720)).astype(int)]
-    apart = lambda centre: np.abs(np.mod(angles - centre + np.pi, 2 * np.pi) - np.pi)   # noqa: E731
-    return apart(min(candidates, key=lambda centre: apart(centre).mean()))
+    candidates = np.sort(angles)[np.linspace(0, len(angles) - 1, min(len(angles), MEDIANS)).astype(int)]
+    median = min(candidates, key=lambda candidate: np.abs(wrap(angles - candidate)).mean())
+    return np.abs(wrap(angles - median))
 
 
 # ---------------------------------------------------------------------- labels in the latent space
@@ -107,16 +112,16 @@ def probe_accuracy(content, labels):
 def label_information(content, labels, neighbours=30):
     """What the latents say of the label, in nats, at least: between 0 and the labels' entropy (log k for k equal classes).
 
-    The entropy minus the cross-entropy of a guess by the nearest neighbours, on images not seen (five-fold): a lower bound of
-    the mutual information (Barber & Agakov, The IM algorithm, 2003).
+    The entropy minus the cross-entropy of a guess by so many nearest neighbours, on images not seen (five-fold): a lower bound
+    of the mutual information (Barber & Agakov, The IM algorithm, 2003).
     """
     content, labels = _paired_rows(_latents(content), _labels(labels))
     guess = make_pipeline(StandardScaler(), KNeighborsClassifier(neighbours))
-    shares = cross_val_predict(guess, content, labels, cv=5, method="predict_proba")
+    votes = neighbours * cross_val_predict(guess, content, labels, cv=5, method="predict_proba")   # (n, classes)
     _, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    smooth = (shares * neighbours + counts / len(labels)) / (neighbours + 1)      # no guess is quite sure
-    surprise = -np.log(smooth[np.arange(len(labels)), index]).mean()
-    return float(max(0.0, entropy(counts) - surprise))
+    probability = (votes + counts / len(labels)) / (neighbours + 1)   # one vote more, split as the labels are: never quite sure
+    cross_entropy = -np.log(probability[np.arange(len(labels)), index]).mean()
+    return float(max(0.0, entropy(counts) - cross_entropy))
 
 
 def cluster_accuracy(content, labels):
@@ -142,7 +147,8 @@ def mig(content, factors, bins=20):
     """Mutual information gap: does one latent, and one only, know each factor?
 
     For each factor the two latents that know most of it are compared: the difference of their mutual information with it,
-    over the factor's entropy; then the mean over factors.  Values are put into `bins` equal bins, as is usual.
+    over the factor's entropy; then the mean over factors.  Values are put into `bins` equal bins, 20 as in disentanglement_lib
+    (Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations, ICML 2019).
     Chen, Li, Grosse & Duvenaud, Isolating Sources of Disentanglement in VAEs, NeurIPS 2018.
 
     factors: (n,) arrays by name; whole numbers are taken as classes.
@@ -153,8 +159,8 @@ def mig(content, factors, bins=20):
     gaps = []
     for factor in factors.values():
         factor = factor if _is_label(factor) else _binned(factor, bins)
-        known = sorted(mutual_info_score(factor, latent) for latent in binned)
-        gaps.append((known[-1] - known[-2]) / mutual_info_score(factor, factor))
+        information = sorted(mutual_info_score(factor, latent) for latent in binned)
+        gaps.append((information[-1] - information[-2]) / mutual_info_score(factor, factor))   # I(v; v) is the entropy of v
     return float(np.mean(gaps))
 
 
@@ -162,8 +168,9 @@ def sap(content, factors):
     """Separated attribute predictability: by how much does the best single latent predict each factor better than the second?
 
     Prediction from one latent at a time: R² of a straight line for a continuous factor, held-out accuracy of a linear
-    support vector machine for a class.  The difference of the two best, the mean over factors.  (With a class among the
-    factors even a perfect code stays a little below 1: a latent that knows nothing still guesses.)
+    support vector machine for a class (its C as in disentanglement_lib).  The difference of the two best, the mean over
+    factors.  (With a class among the factors even a perfect code stays a little below 1: a latent that knows nothing still
+    guesses.)
     Kumar, Sattigeri & Balakrishnan, Variational Inference of Disentangled Latent Concepts, ICLR 2018.
     """
     content, factors = _latents(content, least=2), _factors(factors, len(content))
@@ -175,12 +182,13 @@ def sap(content, factors):
 
 
 def _predicts(latent, factor):
+    """How well a latent (n, 1) alone predicts a factor (n,): R² for a quantity, held-out accuracy for a class."""
     if not _is_label(factor):
         return LinearRegression().fit(latent, factor).score(latent, factor)
     seen, unseen, seen_factor, unseen_factor = train_test_split(latent, factor, test_size=0.3, stratify=factor,
                                                                 random_state=SEED)
-    machine = make_pipeline(StandardScaler(), LinearSVC(C=0.01, class_weight="balanced", random_state=SEED))
-    return machine.fit(seen, seen_factor).score(unseen, unseen_factor)
+    classifier = make_pipeline(StandardScaler(), LinearSVC(C=0.01, class_weight="balanced", random_state=SEED))
+    return classifier.fit(seen, seen_factor).score(unseen, unseen_factor)
 
 
 def dci(content, factors):
@@ -192,13 +200,10 @@ def dci(content, factors):
     Eastwood & Williams, A Framework for the Quantitative Evaluation of Disentangled Representations, ICLR 2018.
     """
     content, factors = _latents(content, least=2), _factors(factors, len(content), least=2)
-    importance, known = np.empty((content.shape[1], len(factors))), []
-    for column, factor in enumerate(factors.values()):
-        forest, score = _forest(content, factor)
-        known.append(score)
-        importance[:, column] = forest.feature_importances_
+    forests, scores = zip(*[_forest(content, factor) for factor in factors.values()])
+    importance = np.stack([forest.feature_importances_ for forest in forests], 1)   # (latents, factors)
     return dict(disentanglement=_concentration(importance), completeness=_concentration(importance.T),
-                informativeness=float(np.mean(known)))
+                informativeness=float(np.mean(scores)))
 
 
 def readable(content, factor):
@@ -213,21 +218,21 @@ def readable(content, factor):
 
 def _forest(content, factor):
     """A forest that predicts the factor, and its score on held-out images: R², or (accuracy − chance) / (1 − chance)."""
-    label = _is_label(factor)
-    forest = (RandomForestClassifier if label else RandomForestRegressor)(
-        n_estimators=20, max_depth=12, max_features=None, max_samples=min(2000, int(0.7 * len(content))), random_state=SEED)
+    is_label = _is_label(factor)
     seen, unseen, seen_factor, unseen_factor = train_test_split(content, factor, test_size=0.3, random_state=SEED)
+    forest = (RandomForestClassifier if is_label else RandomForestRegressor)(   # small: a score takes seconds, not minutes
+        n_estimators=20, max_depth=12, max_features=None, max_samples=min(2000, int(0.7 * len(content))), random_state=SEED)
     score = forest.fit(seen, seen_factor).score(unseen, unseen_factor)
-    chance = np.unique(factor, return_counts=True)[1].max() / len(factor) if label else 0.0
+    chance = np.unique(factor, return_counts=True)[1].max() / len(factor) if is_label else 0.0   # always the commonest class
     return forest, max(0.0, (score - chance) / (1 - chance))
 
 
 def _concentration(importance):
     """1 − entropy of each row, in units of its largest possible, weighted by how much the row matters: a number."""
     weight = importance.sum(1)
-    share = importance / np.where(weight > 0, weight, 1)[:, None]
-    entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(1) / np.log(importance.shape[1])
-    return float(((1 - entropy) * weight).sum() / max(weight.sum(), 1e-12))
+    probability = importance / np.where(weight > 0, weight, 1)[:, None]
+    row_entropy = -(probability * np.log(np.where(probability > 0, probability, 1))).sum(1) / np.log(importance.shape[1])
+    return float(((1 - row_entropy) * weight).sum() / max(weight.sum(), 1e-12))
 
 
 # ---------------------------------------------------------------------- what the arguments must be
@@ -238,10 +243,12 @@ def _binned(values, bins):
 
 
 def _is_label(factor):
+    """Whole numbers are classes, other numbers quantities."""
     return factor.dtype.kind in "iu"
 
 
 def _constant(values):
+    """Whether all are the same, but for rounding: the latent of a model that does not use it."""
     return np.ptp(values) <= 1e-12 * max(1.0, np.abs(values).max())
 
 
@@ -273,7 +280,7 @@ def _latents(content, least=1):
 def _labels(labels):
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu" or labels.ndim != 1 or len(np.unique(labels)) < 2:
-        raise ValueError(f"labels must be (n,) whole numbers of at least two kinds; got {labels.shape} {labels.dtype}")
+        raise ValueError(f"labels must be (n,) whole numbers of at least two classes; got {labels.shape} {labels.dtype}")
     return labels
 
 

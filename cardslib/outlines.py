@@ -52,10 +52,12 @@ _DRAWN = {"club": _club, "spade": _spade, "heart": _heart, "diamond": _diamond}
 
 
 def draw(path, matrices, shifts, size):
-    """Antialiased pictures of one outline in many poses: the share of each pixel that the shape covers.
+    """Antialiased pictures of one outline in many poses, (n, size, size) uint8: how much of each pixel it covers, of 255.
 
-    path: matplotlib Path, in half widths, y down.  matrices: (n, 2, 2), shifts: (n, 2): each point p goes to
-    matrix @ p + shift.  size: pixels along an edge.  Returns (n, size, size) uint8, 0 … 255.
+    path              matplotlib Path, in half widths, y down
+    matrices, shifts  (n, 2, 2) and (n, 2): each point p goes to matrix @ p + shift
+    size              pixels along an edge
+
     Drawn by Agg, matplotlib's rasteriser, with integer arithmetic: the same picture on every machine.
     """
     renderer = RendererAgg(size, size, dpi=72)
@@ -66,7 +68,7 @@ def draw(path, matrices, shifts, size):
     half = size / 2
     for picture, ((a, b), (c, d)), (x, y) in zip(pictures, matrices, shifts):
         renderer.clear()
-        # Agg's own y runs up from the lower edge
+        # half widths from the middle → pixels from the lower left corner, for Agg's own y runs up
         to_pixels = Affine2D.from_values(half * a, -half * c, half * b, -half * d, half * (1 + x), half * (1 - y))
         renderer.draw_path(pen, path, to_pixels, (1.0, 1.0, 1.0))
         picture[:] = np.asarray(renderer.buffer_rgba())[..., 3]
@@ -77,8 +79,16 @@ def draw(path, matrices, shifts, size):
 def outline(suit):
     """Outline of a suit (matplotlib Path, y down), its centroid at (0, 0), its furthest point at `REACH` half widths."""
     path = _DRAWN[suit]()
-    pixels = draw(path, np.eye(2)[None] * 0.8, np.zeros((1, 2)), 800)[0].astype(float)
-    along = (np.arange(800) + 0.5) / 400 - 1
-    centroid = np.array([pixels.sum(0) @ along, pixels.sum(1) @ along]) / pixels.sum() / 0.8
+    centroid = _centroid(path)
     furthest = max(np.hypot(*(part - centroid).T).max() for part in path.to_polygons())
     return path.transformed(Affine2D().translate(*-centroid).scale(REACH / furthest))
+
+
+def _centroid(path, size=800, scale=0.8):
+    """Centroid (x, y) of an outline's area, off a large picture of it: its parts overlap, and each counts once.
+
+    Smaller by `scale`, so that no part of a suit lies outside the picture.
+    """
+    picture = draw(path, np.eye(2)[None] * scale, np.zeros((1, 2)), size)[0].astype(float)
+    middles = (np.arange(size) + 0.5) / (size / 2) - 1                               # of the pixels, half widths
+    return np.array([picture.sum(0) @ middles, picture.sum(1) @ middles]) / picture.sum() / scale

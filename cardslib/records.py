@@ -20,8 +20,9 @@ class Record:
 
     def __getitem__(self, which):
         if isinstance(which, (int, np.integer)) and not isinstance(which, bool):
-            one = range(len(self))[which]   # IndexError beyond the end, or a loop over a record would never end
-            which = slice(one, one + 1)
+            if not -len(self) <= which < len(self):   # or a loop over a record would never end
+                raise IndexError(f"index {which} is out of range: there are {len(self)}")
+            which = slice(which % len(self), which % len(self) + 1)
         elif isinstance(which, slice) and (which.step or 1) < 0:   # a tensor has no slices that run backwards
             which = np.arange(len(self))[which].copy()
         elif not isinstance(which, slice):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from cardslib.cards import SETS, SUITS, card_set, make_cards, render
+from cardslib.cards import SETS, SUITS, Cards, card_set, make_cards, render
 from cardslib.geometry import greatest_stretch
 from cardslib.outlines import REACH, draw, outline
 
@@ -85,7 +85,7 @@ def test_a_pose_keeps_the_area(suit, angle, shear):
 
 @given(suits, degrees, floats(0, 31), st.sampled_from([-1, 1]), st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1]))
 def test_no_card_is_cut_off_at_the_furthest_legal_shift(suit, angle, shear, sign, right, down):
-    """Drawn on a canvas twice as wide, with the pixels of the same size, nothing lies outside the picture."""
+    """Drawn in a picture twice as wide, with the pixels of the same size, nothing lies outside the picture."""
     furthest = 1 - REACH * greatest_stretch(np.radians(shear))
     make_cards(per_suit=1, rotation=180, shear=shear, shift=furthest - 1e-9, size=8)   # legal: it does not raise
     cos, sin, t = np.cos(np.radians(angle)), np.sin(np.radians(angle)), np.tan(np.radians(sign * shear))
@@ -154,9 +154,9 @@ def test_edges_are_antialiased():
 
 def test_arrays_are_as_the_design_says():
     cards = make_cards(per_suit=5, size=24, shift=0.1)
-    kinds = {name: (array.shape, array.dtype.name) for name, array in vars(cards).items()}
-    assert kinds == dict(images=((20, 24, 24), "float32"), suit=((20,), "int64"), angle=((20,), "float64"),
-                         shear=((20,), "float64"), shift=((20, 2), "float64"))
+    made = {name: (array.shape, array.dtype.name) for name, array in vars(cards).items()}
+    assert made == dict(images=((20, 24, 24), "float32"), suit=((20,), "int64"), angle=((20,), "float64"),
+                        shear=((20,), "float64"), shift=((20, 2), "float64"))
     assert cards.images.min() == 0 and cards.images.max() == 1 and len(cards) == 20
 
 
@@ -238,17 +238,22 @@ def test_cards_leave_the_global_random_numbers_alone():
 
 # ---------------------------------------------------------------------- fewer cards
 
-@pytest.mark.parametrize("which, indices", [
-    (3, [3]), (-1, [19]), (slice(2, 5), [2, 3, 4]), ([4, 1], [4, 1]), (np.arange(20) % 4 == 2, [2, 6, 10, 14, 18])])
-def test_an_index_picks_the_same_cards_from_every_field(which, indices):
+@pytest.mark.parametrize("which, rows", [
+    (3, [3]), (np.int64(3), [3]), (-1, [19]), (slice(2, 5), [2, 3, 4]), (slice(4, 1, -1), [4, 3, 2]),
+    (slice(18, 30), [18, 19]), ([4, 1, 1], [4, 1, 1]),
+    ([], []), (np.array([0, -2]), [0, 18]), (np.arange(20) % 4 == 2, [2, 6, 10, 14, 18]), (np.zeros(20, bool), [])])
+def test_an_index_picks_the_same_cards_from_every_field(which, rows):
     cards = make_cards(per_suit=5, size=8, shift=0.1)
-    for name, array in vars(cards[which]).items():
-        assert np.array_equal(array, getattr(cards, name)[indices]), name
+    fewer = cards[which]
+    assert isinstance(fewer, Cards) and len(fewer) == len(rows)
+    for name, array in vars(cards).items():
+        assert np.array_equal(getattr(fewer, name), array[np.array(rows, int)]), name
 
 
-def test_an_index_past_the_end_is_an_error():
-    with pytest.raises(IndexError, match="20"):
-        make_cards(per_suit=5, size=8)[20]
+@pytest.mark.parametrize("which", [20, -21, [0, 20], np.array([-21]), np.ones(19, bool)])
+def test_an_index_past_the_end_is_an_error(which):
+    with pytest.raises(IndexError):
+        make_cards(per_suit=5, size=8)[which]
 
 
 def test_fields_cannot_be_replaced_by_accident():

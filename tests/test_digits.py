@@ -15,7 +15,7 @@ import pooch
 import pytest
 
 from cardslib import digits as module
-from cardslib.digits import MNIST, load_digits
+from cardslib.digits import MNIST, Digits, load_digits
 
 REAL = Path(__file__).parents[2] / "shared" / "real" / "mnist"
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -30,6 +30,23 @@ def test_without_arguments_the_digits_inside_scikit_learn_come():
     assert digits.label.shape == (1797,) and digits.label.dtype == np.int64 and len(digits) == 1797
     assert digits.images.min() == 0 and digits.images.max() == 1
     assert np.bincount(digits.label).min() > 150 and set(digits.label) == set(range(10))
+
+
+@pytest.mark.parametrize("which, rows", [
+    (3, [3]), (-1, [1796]), (slice(2, 5), [2, 3, 4]), (slice(4, 1, -1), [4, 3, 2]),
+    (slice(1795, 1900), [1795, 1796]), ([4, 1, 1], [4, 1, 1]), ([], []),
+    (np.array([0, -2]), [0, 1795]), (np.arange(1797) % 800 == 7, [7, 807, 1607]), (np.zeros(1797, bool), [])])
+def test_an_index_picks_the_same_digits_from_every_field(which, rows):
+    digits, rows = load_digits(), np.array(rows, int)
+    fewer = digits[which]
+    assert isinstance(fewer, Digits) and len(fewer) == len(rows)
+    assert np.array_equal(fewer.images, digits.images[rows]) and np.array_equal(fewer.label, digits.label[rows])
+
+
+@pytest.mark.parametrize("which", [1797, -1798, [0, 1797], np.array([-1798]), np.ones(1796, bool)])
+def test_an_index_past_the_end_is_an_error(which):
+    with pytest.raises(IndexError):
+        load_digits()[which]
 
 
 def test_digits_are_bright_on_dark():
@@ -227,16 +244,16 @@ def test_a_tampered_download_is_never_kept(mirror, cache, damage):
     assert list(cache.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", ["dead", "without the file", "tampered"])
-def test_the_second_mirror_is_used_where_the_first_fails(mirror, cache, tmp_path, kind):
+@pytest.mark.parametrize("fault", ["dead", "without the file", "tampered"])
+def test_the_second_mirror_is_used_where_the_first_fails(mirror, cache, tmp_path, fault):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    if kind == "tampered":
+    if fault == "tampered":
         for name in CONTENT:
             (elsewhere / f"{name}.gz").write_bytes(gzip.compress(b"something else"))
     first = Mirror(elsewhere)
     try:
-        address = DEAD if kind == "dead" else first.address
+        address = DEAD if fault == "dead" else first.address
         assert is_the_stand_in(load_digits("download", mirrors=[address, mirror.address]))
     finally:
         first.server.shutdown()

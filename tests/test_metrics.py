@@ -233,7 +233,7 @@ def test_label_information_is_near_the_mutual_information_of_two_gaussians_and_d
 @pytest.mark.parametrize("score", [probe_accuracy, label_information, cluster_accuracy, matched_accuracy])
 def test_labels_that_are_none_are_refused(score, labels):
     content = LABELS if score is matched_accuracy else NOISE
-    with pytest.raises(ValueError, match=r"^labels must be \(n,\) whole numbers of at least two kinds; got"):
+    with pytest.raises(ValueError, match=r"^labels must be \(n,\) whole numbers of at least two classes; got"):
         score(content, labels)
 
 
@@ -290,9 +290,9 @@ def test_a_collapsed_latent_halves_the_scores():
     assert dci(collapsed, FACTORS)["informativeness"] == pytest.approx(0.5, abs=0.05)
 
 
-@pytest.mark.parametrize("kinds", [2, 4])
-def test_whole_numbers_are_taken_as_classes(kinds):
-    labels = LABELS % kinds
+@pytest.mark.parametrize("classes", [2, 4])
+def test_whole_numbers_are_taken_as_classes(classes):
+    labels = LABELS % classes
     content = np.column_stack([labels + 0.05 * NOISE[:, 0], TRUE[:, 0]])
     factors = dict(suit=labels, shear=TRUE[:, 0])
     assert mig(content, factors) > 0.95

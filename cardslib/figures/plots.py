@@ -1,4 +1,6 @@
-"""The course's figures: functions that take arrays and return the figure, each with its alt text (style: drawing.py)."""
+"""Images, latent spaces, trainings and curves: functions that take arrays and return the figure, each with its alt text."""
+from math import ceil
+
 import numpy as np
 
 from cardslib.cards import SUITS
@@ -13,30 +15,30 @@ from cardslib.figures.style import (
     styled,
 )
 
-LINES = (("#0072B2", "o-"), ("#D55E00", "s--"), ("#009E73", "^-."), ("#CC79A7", "D:"))
+CURVES = (("#0072B2", "o-"), ("#D55E00", "s--"), ("#009E73", "^-."), ("#CC79A7", "D:"))   # told apart without colour, too
 
 
 @styled
-def examples(images, alt, columns=8, width=8.0):
-    """Figure of images (n, h, w), `columns` to a row, `width` inches wide."""
-    rows = -(-len(images) // columns)
-    figure = Figure(width, width * rows / columns + 0.05, alt)
-    draw_picture(figure.add_subplot(), mosaic(images, columns))
+def examples(images, alt, per_row=8, width=8.0):
+    """Figure of images (n, h, w), `per_row` to a row, `width` inches wide."""
+    rows = ceil(len(images) / per_row)
+    figure = Figure(width, width * rows / per_row + 0.05, alt)
+    draw_picture(figure.add_subplot(), mosaic(images, per_row))
     return figure
 
 
 @styled
 def rows_of_images(rows, alt):
     """Figure with one row of images a name: rows is {name: (n, h, w)}, the same n in each.  Originals over reconstructions."""
-    count, width = max(len(images) for images in rows.values()), 8.0
-    margin = 0.09 * max(len(name) for name in rows) + 0.1   # inches for the names
-    step = (width - margin) / count + 0.08
-    figure = Figure(width, step * len(rows), alt, layout=None)
+    per_row, width, gap = max(len(images) for images in rows.values()), 8.0, 0.08   # inches
+    margin = 0.09 * max(len(name) for name in rows) + 0.1   # for the names: about 0.09 inches a letter
+    height = (width - margin) / per_row + gap               # of a row, with what lies between it and the next
+    figure = Figure(width, height * len(rows), alt, layout=None)
     for number, (name, images) in enumerate(rows.items()):
         bottom = 1 - (number + 1) / len(rows)
-        axes = figure.add_axes((margin / width, bottom, 1 - margin / width, (1 - 0.08 / step) / len(rows)))
-        draw_picture(axes, mosaic(np.asarray(images), count))
-        figure.text((margin - 0.08) / width, bottom + 0.46 / len(rows), name, ha="right", va="center")
+        axes = figure.add_axes((margin / width, bottom, 1 - margin / width, (1 - gap / height) / len(rows)))
+        draw_picture(axes, mosaic(np.asarray(images), per_row))
+        figure.text((margin - gap) / width, bottom + 0.46 / len(rows), name, ha="right", va="center")
     return figure
 
 
@@ -62,15 +64,15 @@ def latent_distribution(content, labels=None, names=None, values=None, unit="", 
 
 
 @styled
-def representations(grids, alt, columns=5, span=2.0):
-    """Figure of several decoded uniform grids side by side: {title: (count², h, w)}, `columns` to a row."""
-    columns = min(columns, len(grids))
-    rows = -(-len(grids) // columns)
-    figure = Figure(10.0, rows * (10.0 / columns + 0.25), alt)
+def representations(grids, alt, per_row=5, span=2.0):
+    """Figure of several decoded uniform grids side by side: {title: (count², h, w)}, `per_row` to a row."""
+    per_row = min(per_row, len(grids))
+    rows = ceil(len(grids) / per_row)
+    figure = Figure(10.0, rows * (10.0 / per_row + 0.25), alt)
     for number, (title, images) in enumerate(grids.items(), 1):
-        axes = figure.add_subplot(rows, columns, number)
+        axes = figure.add_subplot(rows, per_row, number)
         draw_representation(axes, images, span, title)
-        if number % columns != 1 or number <= len(grids) - columns:   # one pair of axes stands for all
+        if number % per_row != 1 or number <= len(grids) - per_row:   # one pair of axes, at the lower left, stands for all
             axes.set(xticks=(), yticks=(), xlabel="", ylabel="")
     return figure
 
@@ -123,18 +125,24 @@ def encoded_against_true(panels, labels, names, alt):
 
 @styled
 def loss_by_term(history, alt=None):
-    """Figure of a training `History`: −ELBO and reconstruction on the left, the divergences on the right, in nats an image."""
+    """Figure of a training `History`, in nats an image: −ELBO and reconstruction on the left, the divergences on the right.
+
+    Beside the divergences, by their own names, is what guided the model while it learnt; it is no part of −ELBO.
+    """
     figure = Figure(8, 2.6, alt or "Two line plots against the epoch: minus ELBO and its reconstruction term; the divergences.")
     left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
-    _loss(left, history, len(history.loss))
-    left.plot(_epochs(history, history.terms["reconstruction"]), history.terms["reconstruction"], "--", color="#D55E00", lw=1.6,
+    _draw_loss(left, history, len(history.loss))
+    divergences = dict(history.terms)
+    reconstruction = divergences.pop("reconstruction", [])   # none, if the training was stopped in its first epoch
+    left.plot(_epochs(history, reconstruction), reconstruction, "--", color="#D55E00", lw=1.6,
               label="reconstruction (−log-likelihood)")
-    lines = {f"divergence of {term}": values for term, values in history.terms.items() if term != "reconstruction"}
-    for number, (name, values) in enumerate((lines | history.guidance).items()):
+    lines = {f"divergence of {name}": values for name, values in divergences.items()} | history.guidance
+    for number, (name, values) in enumerate(lines.items()):
         right.plot(_epochs(history, values), values, "-" if number < 4 else "--", color=CLASSES[6 - number], lw=1.6, label=name)
     right.set(xlabel="epoch", ylabel="nats an image", ylim=(0, None))
     for axes in (left, right):
-        axes.legend()
+        if axes.lines:
+            axes.legend()
     return figure
 
 
@@ -150,7 +158,7 @@ def training_view(images, content, labels, names, history, epochs, span=3.0):
     cloud.set_aspect("equal", "box")
     cloud.set(xlim=(-4, 4), ylim=(-4, 4))
     loss = figure.add_subplot(1, 3, 3)
-    _loss(loss, history, epochs)
+    _draw_loss(loss, history, epochs)
     loss.set_title(f"epoch {len(history.loss)} of {epochs}")
     return figure
 
@@ -158,11 +166,11 @@ def training_view(images, content, labels, names, history, epochs, span=3.0):
 @styled
 def curves(x, lines, xlabel, ylabel, alt, log=False):
     """Figure of up to four curves against one x: lines is {name: (n,)}; or, if x is None, {name: (x, y)}."""
-    if len(lines) > len(LINES):
-        raise ValueError(f"lines must hold at most {len(LINES)} curves; got {len(lines)}: draw two figures")
+    if len(lines) > len(CURVES):
+        raise ValueError(f"lines must hold at most {len(CURVES)} curves; got {len(lines)}: draw two figures")
     figure = Figure(5.6, 3.2, alt)
     axes = figure.add_subplot()
-    for (name, line), (colour, style) in zip(lines.items(), LINES):
+    for (name, line), (colour, style) in zip(lines.items(), CURVES):
         axes.plot(*(line if x is None else (x, line)), style, color=colour, label=name)
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log else "linear")
     if log and x is not None:
@@ -173,11 +181,12 @@ def curves(x, lines, xlabel, ylabel, alt, log=False):
 
 
 def _epochs(history, values):
-    """The epochs of a term that may begin later than the training."""
+    """The last epochs so far, a number for each value: a term may begin later than the training."""
     return range(1 + len(history.loss) - len(values), 1 + len(history.loss))
 
 
-def _loss(axes, history, epochs):
+def _draw_loss(axes, history, epochs):
+    """−ELBO against the epoch, with room for `epochs` of them."""
     axes.plot(range(1, len(history.loss) + 1), history.loss, color="#0072B2", lw=2, label="−ELBO")
     axes.set(xlabel="epoch", ylabel="nats an image", xlim=(0.5, max(epochs, 2) + 0.5))
 

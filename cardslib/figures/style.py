@@ -1,6 +1,6 @@
 """What the figures are drawn with: a figure that shows itself, the course's colours and style, and parts drawn on axes.
 
-One colour map for one kind of quantity throughout: grey for images, viridis for latents and shear, a cyclic map for
+One colour map for one quantity throughout: grey for images, viridis for latents and shear, a cyclic map for
 angles, Okabe & Ito's colours together with marker shapes for suits and classes.
 """
 import base64
@@ -22,6 +22,7 @@ CLASSES = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#9C9200", "#0072B2", "#D
 SUIT_STYLE = {"club": ("#009E73", "o"), "spade": ("#0072B2", "^"), "heart": ("#D55E00", "v"), "diamond": ("#CC79A7", "D")}
 ANGLES, LATENTS = "twilight", "viridis"
 DPI, SHOWN = 112, 76      # pixels an inch: drawn, and shown in a notebook
+GAP_GREY = 0.35           # of the line between the images of a mosaic: told apart from black and from white
 STYLE = {"font.size": 10, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False,
          "axes.edgecolor": "#777777", "xtick.color": "#444444", "ytick.color": "#444444", "legend.frameon": False,
          "figure.facecolor": "white", "axes.titlepad": 5}
@@ -47,20 +48,21 @@ class Figure(MatplotlibFigure):
 
     def png(self):
         """The figure as PNG bytes, in 256 colours: half the size, and no difference to the eye."""
-        return _file(self.picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE), "png", optimize=True)
+        return _file_of(self.picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE), "png", optimize=True)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """For notebooks: HTML with the alt text (JupyterLab shows none with a bare PNG), and PNG for every other reader."""
         width = round(self.bbox.width * SHOWN / DPI)
-        webp = base64.b64encode(_file(self.picture, "webp", quality=80)).decode()
+        webp = base64.b64encode(_file_of(self.picture, "webp", quality=80)).decode()
         page = f'<img alt="{html.escape(self.alt)}" width="{width}" src="data:image/webp;base64,{webp}">'
         return ({"text/html": page, "image/png": base64.b64encode(self.png()).decode(), "text/plain": f"Figure: {self.alt}"},
                 {"image/png": {"alt": self.alt, "width": width}})
 
 
-def _file(picture, kind, **options):
+def _file_of(picture, file_format, **options):
+    """The bytes of a file that holds a Pillow image."""
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    picture.save(file, file_format, **options)
     return file.getvalue()
 
 
@@ -77,28 +79,28 @@ def styled(function):
 
 def enlargement(height):
     """The whole factor by which `mosaic` enlarges images of this height, in pixels: 1 from 32 pixels on."""
-    return -(-32 // height)
+    return ceil(32 / height)
 
 
-def mosaic(images, columns):
-    """One picture of many: images (n, h, w) in reading order, `columns` to a row, a thin grey line between them.
+def mosaic(images, per_row):
+    """One picture of many: images (n, h, w) in reading order, `per_row` to a row, a thin grey line between them.
 
     Images smaller than 32 pixels are first enlarged by a whole factor, pixel by pixel, so that the line stays thin.
     """
     enlarge = enlargement(images.shape[1])
     images = images.repeat(enlarge, 1).repeat(enlarge, 2)
     n, height, width = images.shape
-    rows = -(-n // columns)
-    tiles = np.full((rows * columns, height + 1, width + 1), 0.35, np.float32)
+    rows = ceil(n / per_row)
+    tiles = np.full((rows * per_row, height + 1, width + 1), GAP_GREY, np.float32)        # each with a line below and beside it
     tiles[:n, :height, :width] = images
-    picture = tiles.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)          # → (rows, h+1, columns, w+1)
-    return picture.reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
+    picture = tiles.reshape(rows, per_row, height + 1, width + 1).swapaxes(1, 2)          # → (rows, h+1, per_row, w+1)
+    return picture.reshape(rows * (height + 1), per_row * (width + 1))[:-1, :-1]
 
 
 # ---------------------------------------------------------------------- parts of figures, drawn on axes
 
 def draw_picture(axes, picture, title=None):
-    """A grey picture (rows, columns), without axes."""
+    """A picture (h, w), grey values in [0, 1], without axes."""
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
     axes.set_axis_off()
     axes.set_title(title)
@@ -117,30 +119,34 @@ def draw_representation(axes, images, span, title):
 def draw_distribution(axes, content, labels=None, names=None, values=None, unit="", cyclic=False, title=None, legend=True):
     """A point an image at its first two latents, coloured by class, or by a quantity with its bar."""
     content = check_rows(content, max(2, np.shape(content)[-1]), "content")   # at least two latents, all finite
-    z1, z2 = content[:, 0], content[:, 1]
-    size = max(3, min(20, 20000 / len(z1)))   # of a point: fewer points may be larger
     if values is None:
-        _draw_marked(axes, z1, z2, labels, names, legend)
+        _draw_by_class(axes, content[:, 0], content[:, 1], labels, names, legend)
     else:
-        most = max(1, ceil(np.abs(values).max()))
-        if cyclic:
-            most = min(180, ceil(1.5 * most))   # so that the two ends of a part of the circle differ in colour
-        least = -most if values.min() < 0 else 0
-        points = axes.scatter(z1, z2, c=values, cmap=ANGLES if cyclic else LATENTS, vmin=least, vmax=most, s=size, linewidths=0)
-        bar = axes.figure.colorbar(points, ax=axes, shrink=0.8, format=f"%g{unit}", ticks=(least, (least + most) / 2, most))
-        bar.outline.set_visible(False)
+        _draw_by_quantity(axes, content[:, 0], content[:, 1], values, unit, cyclic)
     axes.set(title=title, xlabel="z₁", ylabel="z₂")
     axes.set_aspect("equal", "datalim")
 
 
 def draw_against(axes, encoded, true, labels, names, title, legend=True):
     """Encoded against true quantity, a point an image."""
-    _draw_marked(axes, np.asarray(true), np.asarray(encoded), labels, names, legend)
+    _draw_by_class(axes, np.asarray(true), np.asarray(encoded), labels, names, legend)
     axes.set(title=title, xlabel="true", ylabel="encoded")
     axes.set_box_aspect(1)
 
 
-def _draw_marked(axes, x, y, labels, names, legend=True):
+def _draw_by_quantity(axes, x, y, values, unit, cyclic):
+    """Points coloured by values (n,), and the bar that says which colour is which value: whole numbers, zero in the middle."""
+    high = max(1, ceil(np.abs(values).max()))
+    if cyclic:
+        high = min(180, ceil(1.5 * high))   # so that the two ends of a part of the circle differ in colour
+    low = -high if values.min() < 0 else 0
+    size = max(3, min(20, 20000 / len(x)))   # of a point, in points²: fewer points may be larger
+    points = axes.scatter(x, y, c=values, cmap=ANGLES if cyclic else LATENTS, vmin=low, vmax=high, s=size, linewidths=0)
+    bar = axes.figure.colorbar(points, ax=axes, shrink=0.8, format=f"%g{unit}", ticks=(low, (low + high) / 2, high))
+    bar.outline.set_visible(False)
+
+
+def _draw_by_class(axes, x, y, labels, names, legend=True):
     """Points with a colour and a marker a class: the suits' own, else the class's first letter or digit."""
     if labels is None:
         labels, names = np.zeros(len(x), int), ("images",)

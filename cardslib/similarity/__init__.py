@@ -1,9 +1,11 @@
 """Which images are alike, before any model has seen them.  In reading order:
 
-    neighbours  the similarity graph: each image's likest neighbours, and by what turn and strain they differ
-    alignment   turns added up along the graph: which way up each image is, relative to the others
-    clustering  regions of the graph: which images are of a kind
+    neighbours  the similarity graph: each image's nearest neighbours, and the turn and strain that carry it onto them
+    alignment   turns and strains added up along the graph: how each image lies, relative to the others
+    clustering  the graph cut into groups, or labels spread along it: which images belong together
 """
-from cardslib.similarity.alignment import Alignment, align
+from cardslib.similarity.alignment import Alignment, align, align_graph
+from cardslib.similarity.clustering import UNKNOWN, cluster
+from cardslib.similarity.neighbours import Graph, similarity_graph
 
-__all__ = ["Alignment", "align"]
+__all__ = ["UNKNOWN", "Alignment", "Graph", "align", "align_graph", "cluster", "similarity_graph"]

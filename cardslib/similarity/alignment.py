@@ -1,10 +1,10 @@
-"""Which way up?  Images aligned with one another before any model has seen them: parallel transport between neighbours.
+"""Which way up?  Images aligned with one another before any model has seen them: turns added up from neighbour to neighbour.
 
-The turns between neighbours (neighbours.py) add up along their graph.  One sentence fixes what "the same orientation" means
-for pictures that also change their shape: *from neighbour to neighbour a picture may be strained, but a strain is no turn*
-(the polar decomposition of continuum mechanics).
+One sentence fixes what "the same orientation" means for pictures that also change their shape: *from neighbour to neighbour a
+picture may be strained, but a strain is no turn* (the polar decomposition of continuum mechanics).
 
-Singer & Wu, Vector diffusion maps and the connection Laplacian, Comm. Pure Appl. Math. 65, 2012 (turns on a graph).
+Singer & Wu, Vector diffusion maps and the connection Laplacian, 2012 (turns on a graph of neighbours); Chatterjee & Govindu,
+Efficient and robust large-scale rotation averaging, 2013 (a spanning tree, then least squares over the pairs that agree).
 """
 from dataclasses import dataclass
 from math import pi
@@ -19,7 +19,11 @@ from cardslib.geometry import polar_angle, rotation, wrap
 from cardslib.records import Record
 from cardslib.similarity.neighbours import similarity_graph
 
-SYMMETRIC = 0.35        # radians: a pair that disagrees by more looks at different ones of a picture's symmetric copies
+# Radians, 20°: a pair that disagrees by more looks at different ones of a picture's symmetric copies.  Copies are a turn of
+# 60° or more apart (six-fold symmetry), and the turns between neighbours are right within a degree or two.
+SYMMETRIC = 0.35
+ROUNDS = 3              # of least squares, each without the pairs that then disagree; on the cards the third changes nothing
+NOT_EMPTY = 4 * pi      # added to turns, within ±π, in a sparse matrix: there a turn of zero would be no entry
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Alignment(Record):
     angle      (n,) radians           shear  (n,) radians           scale  (n,) logarithm of the magnification
     centre     (n, 2) half widths: what the images are turned about
     component  (n,) int64: images that no chain of neighbours joins have different components, each with zeros of its own:
-               the mean angle (if `axis`, the right angle next to it), the mean shear, the mean scale
+               the mean angle (if `axis`, the one next to it at which shears are `geometry.strain`), mean shear, mean scale
     """
 
     angle: np.ndarray
@@ -45,9 +49,9 @@ class Alignment(Record):
 
 
 def align(images, recentre=False, axis=False):
-    """`Alignment` of images (n, h, w) in [0, 1], n ≥ 2.
+    """`Alignment` of images (n, h, w) in [0, 1], n ≥ 2; ValueError for anything else.
 
-    recentre  turn each image about the middle of its light, not about the middle of the picture
+    recentre  turn each image about the centroid of its light, not about the middle of the picture
     axis      choose the zero of the angle such that the shear is `geometry.strain(shear)` of the picture at zero
     """
     return align_graph(similarity_graph(images, recentre=recentre), axis)
@@ -55,87 +59,133 @@ def align(images, recentre=False, axis=False):
 
 def align_graph(graph, axis=False):
     """`Alignment` of the images of a `Graph` in which they were compared however they are turned; axis as for `align`."""
-    edges, joins = graph.edges, graph.joins
-    nodes = len(edges.second)
-
-    # a tree for the angles' whole turns and symmetric copies, then least squares over all edges
-    ends = np.repeat(np.arange(nodes), edges.second.shape[1]), edges.second.ravel()
-    step, strain = _polar(edges.matrix)
-    distance = edges.distance.ravel()
-    weight = 1 / (distance + np.median(distance) + 1e-9)
-    angle, component = _along_tree(ends, distance, step, nodes)
-    for _ in range(3):
-        off = wrap(angle[ends[1]] - angle[ends[0]] - step)
-        agreeing = weight * (np.abs(off) < SYMMETRIC)
-        angle = angle - _least_squares(ends, off, agreeing, nodes)
-    shape = np.stack([_least_squares(ends, part, agreeing, nodes) for part in _in_frame(strain, angle[ends[0]]).T], 1)
-
-    # the other images: the pose of the nearest nodes, moved on by the step from them
-    if joins:
-        step, strain = _polar(joins.matrix)
-        joined = (angle[joins.second.ravel()] - step).reshape(joins.second.shape)
-        off = wrap(joined - joined[:, :1])
-        same = np.abs(off) < SYMMETRIC
-        joined = joined[:, 0] + (off * same).sum(1) / same.sum(1)
-        moved = _in_frame(strain, np.repeat(joined, joins.second.shape[1]))       # (others · joins, 3)
-        moved = shape[joins.second] - moved.reshape(*joins.second.shape, 3)
-        angle = np.concatenate([angle, joined])
-        shape = np.concatenate([shape, (moved * same[..., None]).sum(1) / same.sum(1)[:, None]])
-        component = np.concatenate([component, component[joins.second[:, 0]]])
+    angle, strain, component = _aligned_nodes(graph.edges)
+    if graph.joins is not None:
+        angle, strain, component = _with_others(graph.joins, angle, strain, component)
     for one in range(component.max() + 1):
-        _set_zero(angle, shape, component == one, axis)
-    return Alignment(*map(graph.restored, (wrap(angle), np.arctan(-shape[:, 1]), shape[:, 2], graph.centre, component)))
+        chosen = component == one
+        angle[chosen], strain[chosen] = _with_zeros(angle[chosen], strain[chosen], axis)
+    shear, scale = np.arctan(-strain[:, 1]), strain[:, 2]   # as in geometry.strain, and log(1 + scale), for small strains
+    return Alignment(*map(graph.restored, (wrap(angle), shear, scale, graph.centre, component)))
 
+
+def _aligned_nodes(edges):
+    """The poses of the nodes but for their zeros: angle (nodes,), strain (nodes, 3) as `_in_frame`, component (nodes,)."""
+    ends = image, neighbour = edges.ends
+    distance, nodes = edges.distance.ravel(), len(edges.neighbour)
+    turn, stretch = _polar(edges.matrix)
+    angle, component = _angles_along_tree(ends, turn, distance, nodes)
+    weight = 1 / (distance + np.median(distance) + 1e-9)   # at most twice the median pair's, or one would decide alone
+    for _ in range(ROUNDS):
+        misfit = wrap(angle[neighbour] - angle[image] - turn)
+        agreeing = weight * (np.abs(misfit) < SYMMETRIC)
+        angle = angle - _least_squares(ends, misfit, agreeing, nodes)
+    steps = _in_frame(stretch, angle[image])                                      # (pairs, 3)
+    strain = np.stack([_least_squares(ends, step, agreeing, nodes) for step in steps.T], 1)
+    return angle, strain, component
+
+
+# ---------------------------------------------------------------------- turns and strains between neighbours
 
 def _polar(matrix):
-    """Polar decomposition M = rotation(step) · stretch of matrices (…, 2, 2), flat: step (pairs,) radians, stretch - 1."""
+    """The polar decomposition M = rotation(turn) @ stretch of matrices (…, 2, 2): turn (pairs,) radians, stretch (pairs, 2, 2).
+
+    The stretch is symmetric, so there is no turn in it.  (Gurtin, An introduction to continuum mechanics, 1981, section 2.)
+    """
     matrix = matrix.reshape(-1, 2, 2)
-    step = polar_angle(matrix)
-    return step, rotation(step).mT @ matrix - np.eye(2)
+    turn = polar_angle(matrix)
+    return turn, rotation(turn).mT @ matrix
 
 
-def _in_frame(strain, angle):
-    """Strains seen in a picture turned back by its angle, (pairs, 3): along the axes, across them (at 45°), all round."""
-    turned = rotation(angle).mT @ strain @ rotation(angle)
+def _in_frame(stretch, angle):
+    """The strains, stretch - 1, as seen in pictures turned back by their angles, where small ones add up: (pairs, 3).
+
+    The parts of a symmetric matrix [[c + a, b], [b, c - a]]: a along the axes, b across them (at 45°), c all round.
+    """
+    turned = rotation(angle).mT @ (stretch - np.eye(2)) @ rotation(angle)
     return np.stack([(turned[:, 0, 0] - turned[:, 1, 1]) / 2, (turned[:, 0, 1] + turned[:, 1, 0]) / 2,
                      (turned[:, 0, 0] + turned[:, 1, 1]) / 2], 1)
 
 
-def _along_tree(edges, distance, step, count):
-    """Angles added up along the graph's shortest tree, (count,), and the component of each image, (count,)."""
-    graph = sparse.coo_matrix((np.sqrt(distance) + 1e-6, edges), (count, count)).tocsr()
-    tree = minimum_spanning_tree(graph)
+# ---------------------------------------------------------------------- from pairs to nodes
+
+def _angles_along_tree(ends, turn, distance, nodes):
+    """Turns of pairs added up along the minimum spanning tree: angle and component (int64) of each node, (nodes,) both.
+
+    The tree leads over the most similar pairs, so it settles the whole turns, and which symmetric copy a picture is.
+    """
+    length = np.sqrt(distance) + 1e-6   # pairs at no distance are edges, too: a zero would be no entry
+    tree = minimum_spanning_tree(sparse.coo_matrix((length, ends), (nodes, nodes)).tocsr())
+    turns = sparse.coo_matrix((turn + NOT_EMPTY, ends), (nodes, nodes)).tocsr()
     number, component = connected_components(tree, directed=False)
-    steps = sparse.coo_matrix((step + 4 * pi, edges), (count, count)).tocsr()     # + 4π: no step is an empty entry
-    angle = np.zeros(count)
+    angle = np.zeros(nodes)
     for one in range(number):
-        order, before = breadth_first_order(tree, np.argmax(component == one), directed=False)
-        for image in order[1:]:
-            forth, back = steps[before[image], image], steps[image, before[image]]
-            angle[image] = angle[before[image]] + (forth - 4 * pi if forth else 4 * pi - back)
+        order, parent = breadth_first_order(tree, np.argmax(component == one), directed=False)
+        child, parent = order[1:], parent[order[1:]]
+        forth, back = np.asarray(turns[parent, child]).ravel(), np.asarray(turns[child, parent]).ravel()
+        step = np.where(forth != 0, forth - NOT_EMPTY, NOT_EMPTY - back)   # one at least counts the other among its neighbours
+        for here, before, turned in zip(child, parent, step):
+            angle[here] = angle[before] + turned
     return angle, component.astype(np.int64)
 
 
-def _least_squares(edges, step, weight, count):
-    """Values (count,) whose differences along the edges come nearest to the steps: weighted least squares, sparse."""
+def _least_squares(ends, step, weight, nodes):
+    """Values (nodes,) whose differences along the pairs come nearest to the steps: the weighted sum of squares is least.
+
+    The normal equations hold the Laplacian of the weighted graph, sparse.  It leaves the mean of each component free: the small
+    diagonal takes the values nearest to zero.
+    """
     row = np.arange(len(step))
-    difference = sparse.coo_matrix((np.repeat([-1.0, 1.0], len(step)), (np.tile(row, 2), np.concatenate(edges))),
-                                   (len(step), count)).tocsr()
-    normal = difference.T @ sparse.diags(weight) @ difference + 1e-9 * weight.max() * sparse.identity(count)
-    return splu(normal.tocsc()).solve(difference.T @ (weight * step))
+    difference = sparse.coo_matrix((np.repeat([-1.0, 1.0], len(step)), (np.tile(row, 2), np.concatenate(ends))),
+                                   (len(step), nodes)).tocsr()
+    laplacian = difference.T @ sparse.diags(weight) @ difference + 1e-9 * weight.max() * sparse.identity(nodes)
+    return splu(laplacian.tocsc()).solve(difference.T @ (weight * step))
 
 
-def _set_zero(angle, shape, chosen, axis):
-    """Put the zeros of one component's angle, strains and scale, in place, at their means, its strain across the axes."""
-    shape[chosen] -= shape[chosen].mean(0)
-    mean = np.angle(np.exp(1j * angle[chosen]).mean())
-    if axis:
-        along, across = shape[chosen, 0], shape[chosen, 1]
-        direction = np.arctan2(2 * (along * across).sum(), (along**2 - across**2).sum()) / 2
-        turn = (pi / 2 - direction) / 2
-        turn -= pi / 2 * np.round((mean + turn) / (pi / 2))
-        cos, sin = np.cos(2 * turn), np.sin(2 * turn)
-        shape[chosen, :2] = np.stack([along * cos - across * sin, along * sin + across * cos], 1)
-        angle[chosen] += turn
-    else:
-        angle[chosen] -= mean
+# ---------------------------------------------------------------------- from nodes to the other images
+
+def _with_others(joins, angle, strain, component):
+    """Angle, strain and component of the nodes followed by those of the others, each from the nodes that it joins.
+
+    A node's pose less the step to it; the nearest node decides, and the mean of those that agree with it is taken.
+    """
+    turn, stretch = _polar(joins.matrix)
+    shape = joins.neighbour.shape                                                 # (others, joins)
+    proposed = (angle[joins.neighbour.ravel()] - turn).reshape(shape)
+    off = wrap(proposed - proposed[:, :1])
+    agreeing = np.abs(off) < SYMMETRIC
+    their_angle = proposed[:, 0] + _mean(off, agreeing)
+    steps = _in_frame(stretch, np.repeat(their_angle, shape[1])).reshape(*shape, 3)
+    their_strain = _mean(strain[joins.neighbour] - steps, agreeing[..., None])
+    their_component = component[joins.neighbour[:, 0]]
+    return (np.concatenate(both) for both in ((angle, their_angle), (strain, their_strain), (component, their_component)))
+
+
+def _mean(values, chosen):
+    """The mean along the second axis over what is chosen."""
+    return (values * chosen).sum(1) / chosen.sum(1)
+
+
+# ---------------------------------------------------------------------- zeros
+
+def _with_zeros(angle, strain, axis):
+    """Angle (n,) and strain (n, 3) of one component with their zeros where `Alignment` says."""
+    strain = strain - strain.mean(0)
+    mean = np.angle(np.exp(1j * angle).mean())
+    if not axis:
+        return angle - mean, strain
+    turn = _turn_to_axes(strain)
+    turn -= pi / 2 * np.round((mean + turn) / (pi / 2))   # a quarter of a turn more only changes the sign of the strain
+    along, across, cos, sin = strain[:, 0], strain[:, 1], np.cos(2 * turn), np.sin(2 * turn)
+    return angle + turn, np.stack([along * cos - across * sin, along * sin + across * cos, strain[:, 2]], 1)
+
+
+def _turn_to_axes(strain):
+    """The turn, radians, after which strains (n, 3) lie across the axes, as those of `geometry.strain` do, as far as they can.
+
+    A turn of the frame turns the strain (along, across) by twice as much (Mohr's circle): here to the second of the two, from
+    the direction in which the strains vary most, the principal axis of their second moments.
+    """
+    along, across = strain[:, 0], strain[:, 1]
+    direction = np.arctan2(2 * (along * across).sum(), (along**2 - across**2).sum()) / 2
+    return (pi / 2 - direction) / 2

@@ -1,10 +1,11 @@
-"""Which images are alike, and by what turn and strain they differ: the graph of neighbours, before any model has seen them.
+"""Which images are alike, and by what turn and strain they differ: the similarity graph, before any model has seen them.
 
 Two images of the same thing in nearly the same state differ, in the main, by a turn and a small strain.  So: find each image's
-likeliest neighbours, however they are turned; register the pairs; and keep those that are the same after that.
+likely neighbours, however they are turned; register the pairs; and keep those that are the same after that.
 
-Lucas & Kanade, An iterative image registration technique, IJCAI 1981; Simard, LeCun & Denker, Efficient pattern recognition
-using a new transformation distance, 1993 (a distance that small strains do not count in).
+Reddy & Chatterji, An FFT-based technique for translation, rotation, and scale-invariant image registration, 1996 (a turn is a
+shift of the angle); Lucas & Kanade, An iterative image registration technique, 1981; Simard, LeCun & Denker, Efficient pattern
+recognition using a new transformation distance, 1993 (a distance in which small strains do not count).
 """
 from dataclasses import dataclass
 from math import pi
@@ -16,31 +17,43 @@ import torch.nn.functional as F
 from cardslib.transforms import border_grey, centroid, crops, pixel_grid, rotation
 from cardslib.validation import check_images
 
-RINGS, TURNS = 12, 64   # of the polar grid on which turned images are compared
-NODES = 2000            # images in the graph; every other image joins its nearest ones there
-NEIGHBOURS = 8          # of a node
-JOINS = 3               # nodes that another image joins
-LIKELY = 24             # images, or three times as many as are kept, whose turns are found
-CHUNK = 4096            # pairs that are registered at a time
+# The polar grid on which turned images are compared.  A crop is about 24 pixels across: so the rings are about a pixel
+# apart, and the turns about a pixel on the outermost ring, 75 pixels round.
+RINGS, TURNS = 12, 64
+FINER = 4               # times finer are the turns that are tried: 1.4°, less than the registration corrects
+
+NODES = 2000            # images that are compared with one another, which takes time as their square; the others join them
+NEIGHBOURS = 8          # of a node: enough for one connected piece a suit, few enough that all of them are near
+JOINS = 3               # nodes that another image joins: they vote on its group, and the mean of their poses is taken
+LIKELY = 24             # candidates at least whose turns are found; else three times as many as are kept
+
+ROWS_AT_A_TIME = 512    # images that are compared with all nodes: bounds the memory, as the next one does
+PAIRS_AT_A_TIME = 4096  # pairs that are registered, or pictures that are sampled
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Registered pairs of images.
+    """Registered pairs of images with nodes of the graph.
 
-    second    (images, count) int64: each image's neighbours, as positions among the nodes
-    distance  (images, count): mean squared difference of grey values after the registration
-    matrix    (images, count, 2, 2): carries the image onto the neighbour: neighbour(M p) ≈ image(p)
+    neighbour  (images, count) int64: each image's neighbours, the nearest first, as positions among the nodes
+    distance   (images, count): mean squared difference of grey values after the registration
+    matrix     (images, count, 2, 2): carries the image onto the neighbour: neighbour(M p) ≈ image(p)
     """
 
-    second: np.ndarray
+    neighbour: np.ndarray
     distance: np.ndarray
     matrix: np.ndarray
+
+    @property
+    def ends(self):
+        """Both ends of each pair, (images · count,) twice: the image, and its neighbour."""
+        images, count = self.neighbour.shape
+        return np.repeat(np.arange(images), count), self.neighbour.ravel()
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Neighbours among images.
+    """The similarity graph of images.
 
     order   (images,) int64: the images in the order of this graph: first the nodes, then the others
     centre  (images, 2) half widths, in that order: what each image was turned about
@@ -60,19 +73,19 @@ class Graph:
 
 
 def similarity_graph(images, turn=True, recentre=False, candidates=1, first=None):
-    """The `Graph` of images (n, h, w) in [0, 1], n ≥ 2.
+    """The similarity `Graph` of images (n, h, w) in [0, 1], n ≥ 2; ValueError for anything else.
 
     turn        compare the images however they are turned; else as they stand (a pair's turn is then a small one)
-    recentre    compare them about the middle of their light, not about the middle of the picture
-    candidates  times as many pairs of nodes are registered as are kept: more tell kinds of images apart better
+    recentre    compare them about the centroid of their light, not about the middle of the picture
+    candidates  times as many pairs of nodes are registered as are kept: more tell images of different things apart better
     first       (n,) bool: the images that are to be nodes before others are; the rest are drawn by lot
     """
     images = torch.from_numpy(check_images(images))
     if len(images) < 2:
         raise ValueError("images must be at least two, to be compared with one another; got one")
-    lot = np.random.default_rng(0).permutation(len(images))
-    order = lot if first is None else lot[np.argsort(~first[lot], kind="stable")]
-    images, nodes = images[order], min(NODES, len(images))
+    order, nodes = np.random.default_rng(0).permutation(len(images)), min(NODES, len(images))
+    order = order if first is None else order[np.argsort(~first[order], kind="stable")]
+    images = images[order]
     centre = centroid(images) if recentre else torch.zeros(len(images), 2)
     pictures = crops(images - border_grey(images), centre)   # as black as what lies beyond their edge
     rings = _rings(pictures)         # sharp, to tell neighbours from lookalikes;
@@ -86,13 +99,15 @@ def similarity_graph(images, turn=True, recentre=False, candidates=1, first=None
 
 def _pairs(pictures, rings, others, their_rings, count, turn, candidates=1, skip_self=False):
     """`Pairs` of pictures (n, side, side) with the `count` others that are most alike, of so many candidates each."""
-    likely, angle = _nearest(rings, their_rings, candidates * count, turn, skip_self)
-    first = torch.arange(len(pictures))[:, None].expand_as(likely)
-    matrix, distance = _register(pictures[first.flatten()], others[likely.flatten()], angle.flatten())
-    distance, best = distance.reshape(likely.shape).topk(min(count, likely.shape[1]), largest=False)
-    matrix = matrix.reshape(*likely.shape, 2, 2).gather(1, best[..., None, None].expand(-1, -1, 2, 2))
+    nearest = _nearest_turned if turn else _nearest_upright
+    likely, angle = nearest(rings, their_rings, min(candidates * count, len(others) - skip_self), skip_self)
+    matrix, distance = _registered(pictures, others, likely, angle)
+    distance, best = distance.topk(min(count, likely.shape[1]), largest=False)
+    matrix = matrix.gather(1, best[..., None, None].expand(-1, -1, 2, 2))
     return Pairs(likely.gather(1, best).numpy(), distance.double().numpy(), matrix.double().numpy())
 
+
+# ---------------------------------------------------------------------- likely neighbours
 
 def _rings(pictures):
     """Fourier series of square pictures around each of their rings: (n, side, side) → (n, RINGS, TURNS / 2 + 1), complex.
@@ -103,9 +118,58 @@ def _rings(pictures):
     turn = torch.arange(TURNS) * (2 * pi / TURNS)
     grid = torch.stack([radius * turn.cos(), -radius * turn.sin()], -1)           # (RINGS, TURNS, 2)
     on_rings = torch.cat([F.grid_sample(part[:, None], grid.expand(len(part), -1, -1, -1), align_corners=False)[:, 0]
-                          for part in pictures.split(CHUNK)])
+                          for part in pictures.split(PAIRS_AT_A_TIME)])           # (n, RINGS, TURNS)
     return torch.fft.rfft(on_rings * radius.sqrt(), norm="ortho")                 # √r: an equal weight for equal areas
 
+
+def _nearest_upright(rings, others, count, skip_self):
+    """For each picture its `count` nearest others as they stand, and the angle to each, which is zero: (n, count) both."""
+    nearest = _closest(torch.view_as_real(rings), torch.view_as_real(others), count, skip_self)
+    return nearest, torch.zeros(nearest.shape)
+
+
+def _nearest_turned(rings, others, count, skip_self):
+    """For each picture its `count` nearest others however they are turned, and the angle to each: (n, count) both.
+
+    A turn leaves the moduli of a Fourier series as they are, so no turn brings two pictures nearer than their moduli are:
+    the nearest are sought among those whose moduli are near, at every turn.
+    """
+    candidates = _closest(rings.abs(), others.abs(), min(max(3 * count, LIKELY), len(others) - skip_self), skip_self)
+    distance, angle = _best_turns(rings, others, candidates)
+    best = distance.topk(count, largest=False).indices
+    return candidates.gather(1, best), angle.gather(1, best)
+
+
+def _closest(features, others, count, skip_self):
+    """The `count` others (m, …) whose features are nearest to those of each of n, as indices (n, count)."""
+    features, others = features.flatten(1), others.flatten(1)
+    found = []
+    for rows in torch.arange(len(features)).split(ROWS_AT_A_TIME):
+        distance = (others**2).sum(1) - 2 * features[rows] @ others.T             # less |features|², the same in a row
+        if skip_self:
+            distance[torch.arange(len(rows)), rows] = torch.inf
+        found.append(distance.topk(count, largest=False).indices)
+    return torch.cat(found)
+
+
+def _best_turns(rings, others, candidates):
+    """Distance at the best of all turns from each picture to its candidates (n, k), and the angle of that turn: (n, k) both.
+
+    |a - b|² = |a|² + |b|² - 2 a·b, and the products a·b at all turns of b are one inverse Fourier transform of conj(a) b (the
+    shift theorem); filled up with zeros it interpolates between the TURNS on the rings.  |a|², the same in a row, is left out.
+    """
+    power = others.abs().pow(2).sum(1)                                            # (m, TURNS / 2 + 1)
+    squared_norm = 2 * power.sum(1) - power[:, 0] - power[:, -1]   # the terms between the first and the last stand for two
+    found = []
+    for rows in torch.arange(len(rings)).split(ROWS_AT_A_TIME):
+        there = candidates[rows]
+        spectrum = (rings[rows].conj()[:, None] * others[there]).sum(2)           # (rows, k, TURNS / 2 + 1)
+        product, step = torch.fft.irfft(spectrum, n=FINER * TURNS, norm="forward").max(2)
+        found.append((squared_norm[there] - 2 * product, step * (2 * pi / TURNS / FINER)))
+    return [torch.cat(parts) for parts in zip(*found)]
+
+
+# ---------------------------------------------------------------------- registration
 
 def _smooth(pictures):
     """A binomial blur of one pixel: registered without it, images that differ by a few degrees come out too close."""
@@ -115,75 +179,43 @@ def _smooth(pictures):
     return pictures
 
 
-def _nearest(rings, others, count, turn, skip_self=False, finer=4):
-    """For each image its `count` nearest others and the turn to each, (n, count) both; zero if they are compared as they stand.
+def _registered(pictures, others, likely, angle, rounds=2):
+    """Each picture registered with its likely neighbours (n, k), from an angle on: matrix M (n, k, 2, 2), and what is left.
 
-    However they are turned: the nearest are sought among three times as many whose moduli are near; there the distance is
-    exact up to the step of the turns.
+    An affine motion carries a picture onto its neighbour: neighbour(M p + shift) ≈ picture(p).  Two rounds of Lucas & Kanade
+    (Gauss-Newton) are enough: from the best turn on little is left, for neighbours a small strain.
     """
-    most = len(others) - skip_self
-    count = min(count, most)
-    wanted = min(max(3 * count, LIKELY), most) if turn else count
-    told, theirs = (rings.abs(), others.abs()) if turn else (torch.view_as_real(rings), torch.view_as_real(others))
-    told, theirs = told.flatten(1), theirs.flatten(1)
-    their_norm = _squared_norm(others)
+    own = torch.arange(len(pictures))[:, None].expand_as(likely)
     found = []
-    for part in torch.arange(len(rings)).split(512):
-        apart = (theirs**2).sum(1) - 2 * told[part] @ theirs.T
-        if skip_self:
-            apart[torch.arange(len(part)), part] = torch.inf
-        index = apart.topk(wanted, largest=False).indices
-        if not turn:
-            found.append((index, torch.zeros(index.shape)))
-            continue
-        products = (rings[part].conj()[:, None] * others[index]).sum(2)           # (part, wanted, TURNS / 2 + 1)
-        match, step = torch.fft.irfft(products, n=finer * TURNS, norm="forward").mul(1 / TURNS).max(2)
-        best = (their_norm[index] - 2 * TURNS * match).topk(count, largest=False).indices
-        found.append((index.gather(1, best), step.gather(1, best) * (2 * pi / TURNS / finer)))
-    index, angle = (torch.cat(parts) for parts in zip(*found))
-    return index, angle
-
-
-def _squared_norm(rings):
-    """Squared length of pictures given by their Fourier series: the terms between the first and the last stand for two."""
-    power = rings.abs().pow(2).sum(1)
-    return 2 * power.sum(1) - power[:, 0] - power[:, -1]
-
-
-def _register(one, other, turn, rounds=2):
-    """Matrices M (pairs, 2, 2) that carry pictures onto others, other(M p) ≈ one(p), from a turn on; and what is left over."""
-    side = one.shape[-1]
-    grid = pixel_grid(side, side).reshape(-1, 2)                                           # (side², 2)
-    matrices, distances = [], []
-    for part in torch.arange(len(one)).split(CHUNK):
-        here, there, angle = one[part], other[part][:, None], turn[part]
-        matrix = rotation(angle)
-        shift = torch.zeros(len(part), 1, 2)
-
-        def seen(matrix=matrix, shift=shift, there=there):
-            points = grid @ matrix.mT + shift
-            return F.grid_sample(there, points.reshape(-1, side, side, 2), align_corners=False)[:, 0]
-
+    for one, other, start in zip(*(values.flatten().split(PAIRS_AT_A_TIME) for values in (own, likely, angle))):
+        picture, neighbour = pictures[one], others[other]
+        matrix, shift = rotation(start), torch.zeros(len(one), 1, 2)
         for _ in range(rounds):
-            picture = seen(matrix, shift)
-            flow = _linear_flow((here + picture) / 2, picture - here)
+            moved = _sampled(neighbour, matrix, shift)
+            flow = _linear_flow((picture + moved) / 2, moved - picture)
             shift = shift + (matrix @ flow[:, 4:, None]).mT
             matrix = matrix + matrix @ flow[:, :4].reshape(-1, 2, 2)
-        matrices.append(matrix)
-        distances.append((seen(matrix, shift) - here).pow(2).mean((1, 2)))
-    return torch.cat(matrices), torch.cat(distances)
+        found.append((matrix, (_sampled(neighbour, matrix, shift) - picture).pow(2).mean((1, 2))))
+    return [torch.cat(parts).unflatten(0, likely.shape) for parts in zip(*found)]
+
+
+def _sampled(pictures, matrix, shift):
+    """Pictures (n, side, side) as they look through a motion: picture(M p + shift) at every pixel p."""
+    side = pictures.shape[-1]
+    points = pixel_grid(side, side).reshape(-1, 2) @ matrix.mT + shift            # (n, side², 2)
+    return F.grid_sample(pictures[:, None], points.reshape(-1, side, side, 2), align_corners=False)[:, 0]
 
 
 def _linear_flow(pictures, change):
-    """The linear motion that explains a change best: (n, side, side) twice → (n, 6).
+    """The linear motion that undoes a change best: (n, side, side) twice → (n, 6).
 
-    change(p) ≈ ∇picture(p) · (A p + b) with A = [[a₀, a₁], [a₂, a₃]], b = [a₄, a₅], by least squares (Lucas & Kanade).
+    change(p) ≈ -∇picture(p) · (A p + b) with A = [[a₀, a₁], [a₂, a₃]], b = [a₄, a₅], by least squares (Lucas & Kanade).
     """
     side = pictures.shape[-1]
     x, y = pixel_grid(side, side)[1:-1, 1:-1].unbind(-1)
-    along_x = (pictures[:, 1:-1, 2:] - pictures[:, 1:-1, :-2]) * (side / 4)
+    along_x = (pictures[:, 1:-1, 2:] - pictures[:, 1:-1, :-2]) * (side / 4)       # two pixels are 4 / side half widths
     along_y = (pictures[:, 2:, 1:-1] - pictures[:, :-2, 1:-1]) * (side / 4)
     motions = -torch.stack([along_x * x, along_x * y, along_y * x, along_y * y, along_x, along_y], 1).flatten(2)
     normal = motions @ motions.mT                                                 # (n, 6, 6)
-    damping = 1e-3 * normal.diagonal(dim1=1, dim2=2) + 1e-6
+    damping = 1e-3 * normal.diagonal(dim1=1, dim2=2) + 1e-6   # Levenberg & Marquardt's: a motion that nothing shows is none
     return torch.linalg.solve(normal + torch.diag_embed(damping), motions @ change[:, 1:-1, 1:-1].flatten(1)[..., None])[..., 0]

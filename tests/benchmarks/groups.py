@@ -38,7 +38,7 @@ def trained(images, labels, seed, **settings):
 
 
 def by_suit(score, cards):
-    """The scores of the four suits, from score(chosen cards, suit)."""
+    """The scores of the four suits, from score(rows of a suit's cards, suit)."""
     return [score(np.flatnonzero(cards.suit == suit), suit) for suit in range(4)]
 
 
@@ -65,10 +65,10 @@ def semi_supervised(seed):
     labelled, turned = card_set(1, 200, seed=seed), make_cards(3000, rotation=120, shear=1, seed=seed + 1)
     images = np.concatenate([labelled.images, turned.images])
     model, seconds = trained(images, np.concatenate([labelled.suit, np.full(len(turned), -1)]), seed, **JOINT)
-    kinds = {"of the labelled kind": card_set(1, 500, seed=1000 + seed),
-             "turned": make_cards(500, rotation=120, shear=1, seed=2000 + seed)}
-    right = {kind: (model.encode(unseen.images).group.argmax(1) == unseen.suit).mean() for kind, unseen in kinds.items()}
-    print(f"semi-supervised {seed}: suits of unseen cards by name", {kind: f"{share:.2%}" for kind, share in right.items()},
+    unseen = {"as the labelled ones": card_set(1, 500, seed=1000 + seed),
+              "turned": make_cards(500, rotation=120, shear=1, seed=2000 + seed)}
+    accuracy = {name: (model.encode(cards.images).group.argmax(1) == cards.suit).mean() for name, cards in unseen.items()}
+    print(f"semi-supervised {seed}: suits of unseen cards by name", {name: f"{value:.2%}" for name, value in accuracy.items()},
           f"{seconds:.1f} s", flush=True)
 
 

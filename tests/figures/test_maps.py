@@ -5,23 +5,23 @@ import numpy as np
 import pytest
 
 from cardslib.figures import maps as module
-from cardslib.figures.maps import Map, against_truth, found_columns, labelled_image, maps, overview
+from cardslib.figures.maps import Map, against_truth, column_maps, found_columns, labelled_image, overview
 from cardslib.figures.style import Figure
 
 rng = np.random.default_rng(0)
 X, Y = np.meshgrid(np.arange(5, 100, 10.0), np.arange(5, 80, 10.0))
 POSITION = np.stack([X.ravel(), Y.ravel()], 1)                 # (80, 2): ten columns to a row, eight rows
 IMAGE = rng.uniform(size=(80, 100)).astype(np.float32)
-KIND = (POSITION[:, 0] > 50).astype(int)
+LABELS = (POSITION[:, 0] > 50).astype(int)
 PANELS = {"angle": Map(POSITION[:, 0] - 50, "°", "angle"), "x offset": Map(POSITION[:, 1] - 40, " pm", "signed", 20),
-          "latent 1": Map(KIND.astype(float))}
+          "latent 1": Map(LABELS.astype(float))}
 
 MADE = dict(
-    maps=lambda: maps(IMAGE, POSITION, PANELS, "three maps of columns"),
+    column_maps=lambda: column_maps(IMAGE, POSITION, PANELS, "three maps of columns"),
     overview=lambda: overview(IMAGE, (10, 20, 60, 70), "an image and a part of it"),
-    labelled_image=lambda: labelled_image(IMAGE, POSITION, KIND, ("left", "right"), "columns by kind", (0, 0, 40, 40)),
+    labelled_image=lambda: labelled_image(IMAGE, POSITION, LABELS, ("left", "right"), "columns by class", (0, 0, 40, 40)),
     found_columns=lambda: found_columns(IMAGE, dict(one=POSITION, two=POSITION[::2]), "two finders", (0, 0, 50, 50), POSITION),
-    against_truth=lambda: against_truth({"angle": (X.ravel(), X.ravel() + 1, "°")}, KIND, ("left", "right"), "one line"))
+    against_truth=lambda: against_truth({"angle": (X.ravel(), X.ravel() + 1, "°")}, LABELS, ("left", "right"), "one line"))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_it_is_a_small_figure_with_alt_text(drawn, name):
 
 
 def test_each_column_paints_the_pixels_nearest_to_it(drawn):
-    values = painted(drawn["maps"].axes[0])
+    values = painted(drawn["column_maps"].axes[0])
     rows, columns = values.shape
     for x, y in ((5, 5), (95, 5), (45, 75), (8, 62)):
         here = values[int((y + 0.5) / 80 * rows), int((x + 0.5) / 100 * columns)]
@@ -59,29 +59,38 @@ def test_each_column_paints_the_pixels_nearest_to_it(drawn):
 
 
 def test_where_no_column_is_the_image_is_seen():
-    values = painted(maps(IMAGE, POSITION[:40], {"upper half": Map(np.ones(40))}, "half a map").axes[0])
+    values = painted(column_maps(IMAGE, POSITION[:40], {"upper half": Map(np.ones(40))}, "half a map").axes[0])
     assert not np.ma.getmaskarray(values)[:len(values) // 3].any() and np.ma.getmaskarray(values)[-1].all()
 
 
 def test_angles_are_cyclic_offsets_are_white_at_zero_and_latents_run_from_dark_to_bright(drawn):
-    angle, offset, latent = (axes.get_images()[-1] for axes in drawn["maps"].axes if axes.get_images())
+    angle, offset, latent = (axes.get_images()[-1] for axes in drawn["column_maps"].axes if axes.get_images())
     assert np.allclose(angle.cmap(0.0), angle.cmap(1.0), atol=0.02)
     assert min(offset.cmap(0.5)[:3]) > 0.95 and offset.get_clim() == (-20, 20)
     assert sum(latent.cmap(0.0)[:3]) < sum(latent.cmap(1.0)[:3]) and latent.get_clim() == (0, 1)
     assert angle.get_clim()[0] == -angle.get_clim()[1]
 
 
+@pytest.mark.parametrize("shape, per_row, places", [
+    ((80, 100), None, (1, 3)), ((80, 100), 2, (2, 2)), ((30, 100), None, (3, 1)), ((80, 100), 5, (1, 3))])
+def test_maps_stand_three_to_a_row_or_one_below_the_other_or_as_asked(shape, per_row, places):
+    figure = column_maps(IMAGE[:shape[0]], POSITION, PANELS, "three maps", per_row)
+    grid = figure.axes[0].get_subplotspec().get_gridspec()
+    assert (grid.nrows, grid.ncols) == places
+    assert [axes.get_title() for axes in figure.axes if axes.get_images()] == list(PANELS)
+
+
 def test_bars_have_units_and_a_true_minus(drawn):
-    assert drawn["maps"].picture   # ticks are written as it is drawn
-    written = [label.get_text() for axes in drawn["maps"].axes for label in axes.get_yticklabels()]
+    assert drawn["column_maps"].picture   # ticks are written as it is drawn
+    written = [label.get_text() for axes in drawn["column_maps"].axes for label in axes.get_yticklabels()]
     assert {"−20 pm", "0 pm", "20 pm"} <= set(written)
 
 
 def test_a_latent_that_is_always_the_same_can_be_drawn():
-    assert Map(np.zeros(5)).limits == (-1, 1) and Map(np.zeros(5), kind="signed").limits[1] > 0
+    assert Map(np.zeros(5)).limits == (-1, 1) and Map(np.zeros(5), colours="signed").limits[1] > 0
 
 
-def test_kinds_have_the_same_colours_in_the_image_and_against_the_truth(drawn):
+def test_classes_have_the_same_colours_in_the_image_and_against_the_truth(drawn):
     image, truth = drawn["labelled_image"].axes[1], drawn["against_truth"].axes[0]
     colours = [image.get_images()[-1].cmap(k) for k in (0, 1)]
     assert np.allclose(colours, [points.get_facecolor()[0][:3].tolist() + [1] for points in truth.collections])
@@ -101,10 +110,10 @@ def test_against_the_truth_the_numbers_are_drawn_as_given(drawn):
 
 
 @pytest.mark.parametrize("wrong, words", [
-    (lambda: maps(IMAGE, POSITION, {"short": Map(np.zeros(3))}, "x"), "short.*one value a column, 80"),
-    (lambda: maps(IMAGE, POSITION[:, :1], PANELS, "x"), r"position must be \(n, 2\)"),
-    (lambda: Map(np.zeros(3), kind="round"), "kind must be"),
-    (lambda: labelled_image(IMAGE, POSITION, KIND + 5, ("a", "b"), "x"), "labels")])
+    (lambda: column_maps(IMAGE, POSITION, {"short": Map(np.zeros(3))}, "x"), "short.*one value a column, 80"),
+    (lambda: column_maps(IMAGE, POSITION[:, :1], PANELS, "x"), r"position must be \(n, 2\)"),
+    (lambda: Map(np.zeros(3), colours="round"), "colours must be"),
+    (lambda: labelled_image(IMAGE, POSITION, LABELS + 5, ("a", "b"), "x"), "labels")])
 def test_what_does_not_fit_is_named(wrong, words):
     with pytest.raises(ValueError, match=words):
         wrong()

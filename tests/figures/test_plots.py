@@ -13,8 +13,9 @@ from PIL import Image
 
 from cardslib import figures
 from cardslib.cards import SUITS, card_set
+from cardslib.figures import maps
+from cardslib.figures import plots as module
 from cardslib.figures.plots import (
-    Figure,
     cards_study,
     curves,
     distributions,
@@ -23,12 +24,11 @@ from cardslib.figures.plots import (
     latent_distribution,
     latent_representation,
     loss_by_term,
-    mosaic,
     representations,
     rows_of_images,
     training_view,
 )
-from cardslib.figures.style import SUIT_STYLE
+from cardslib.figures.style import SUIT_STYLE, Figure, enlargement, mosaic
 from cardslib.training import History
 
 rng = np.random.default_rng(0)
@@ -55,7 +55,7 @@ MADE = dict(
 
 @pytest.fixture(scope="module")
 def drawn():
-    """Every figure, drawn once: {name: (figure, data by kind, metadata)}."""
+    """Every figure, drawn once: {name: (figure, data by MIME type, metadata)}."""
     made = {name: make() for name, make in MADE.items()}
     return {name: (figure, *figure._repr_mimebundle_()) for name, figure in made.items()}
 
@@ -68,9 +68,15 @@ def shown(axes):
 # ---------------------------------------------------------------------- every figure
 
 def test_every_public_figure_is_tested_here():
-    public = {name for name, function in inspect.getmembers(figures, inspect.isfunction)
-              if function.__module__ == figures.__name__ and not name.startswith("_")}
+    public = {name for name, function in inspect.getmembers(module, inspect.isfunction)
+              if function.__module__ == module.__name__ and not name.startswith("_")}
     assert public == set(MADE)
+
+
+def test_every_public_figure_is_found_in_the_folder_itself():
+    public = {name for part in (module, maps) for name, function in inspect.getmembers(part, inspect.isfunction)
+              if function.__module__ == part.__name__ and not name.startswith("_")}
+    assert public | {"Figure", "Map", "mosaic", "enlargement"} == set(figures.__all__)
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -117,7 +123,7 @@ def test_words_with_signs_of_html_are_shown_as_they_are():
 
 def test_nothing_is_left_in_pyplot():
     """In a process of its own, since another test may import pyplot."""
-    program = ("import sys, numpy; from cardslib import figures, explore, live; "
+    program = ("import sys, numpy; from cardslib import figures, explorers; "
                "figures.examples(numpy.zeros((2, 9, 9)), 'alt')._repr_mimebundle_(); "
                "sys.exit('matplotlib.pyplot' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
@@ -134,7 +140,7 @@ def test_the_users_own_style_is_left_alone():
 
 def test_a_mosaic_puts_each_image_where_it_belongs():
     images = rng.uniform(size=(6, 40, 50)).astype(np.float32)
-    picture = mosaic(images, columns=3)
+    picture = mosaic(images, per_row=3)
     assert picture.shape == (2 * 40 + 1, 3 * 50 + 2)
     for k, image in enumerate(images):
         top, left = k // 3 * 41, k % 3 * 51
@@ -142,19 +148,19 @@ def test_a_mosaic_puts_each_image_where_it_belongs():
 
 
 def test_a_mosaic_draws_a_grey_line_between_images():
-    picture = mosaic(np.zeros((4, 40, 40), np.float32), columns=2)
+    picture = mosaic(np.zeros((4, 40, 40), np.float32), per_row=2)
     assert (picture[40] > 0.2).all() and (picture[:, 40] > 0.2).all()
     assert (np.delete(np.delete(picture, 40, 0), 40, 1) == 0).all()
 
 
 def test_a_mosaic_fills_its_last_row_with_grey():
-    picture = mosaic(np.zeros((3, 40, 40), np.float32), columns=2)
+    picture = mosaic(np.zeros((3, 40, 40), np.float32), per_row=2)
     assert picture.shape == (81, 81) and (picture[41:, 41:] > 0.2).all()
 
 
 def test_a_mosaic_enlarges_small_images_pixel_by_pixel():
     images = rng.uniform(size=(2, 8, 8)).astype(np.float32)
-    picture = mosaic(images, columns=2)
+    picture = mosaic(images, per_row=2)
     assert picture.shape == (32, 65)
     assert np.array_equal(picture[:, 33:], images[1].repeat(4, 0).repeat(4, 1))
 
@@ -168,7 +174,7 @@ def test_examples_are_drawn_in_reading_order(drawn):
 
 
 def test_examples_are_as_wide_as_asked():
-    narrow, wide = (examples(CARDS.images[:16], "cards", columns=4, width=width).picture for width in (3.0, 6.0))
+    narrow, wide = (examples(CARDS.images[:16], "cards", per_row=4, width=width).picture for width in (3.0, 6.0))
     assert wide.width == 2 * narrow.width
 
 
@@ -307,6 +313,18 @@ def test_the_loss_is_drawn_term_by_term(drawn):
     assert lines["divergence of content"] in right.lines and right.get_ylabel() == "nats an image"
 
 
+def test_what_guided_the_model_is_no_divergence_and_no_part_of_the_loss(drawn):
+    guided = History(HISTORY.loss, HISTORY.terms, dict(neighbours=[1.0, 0.5, 0.2]), HISTORY.seconds)
+    (left, right), (left_alone, _) = loss_by_term(guided).axes, drawn["loss_by_term"][0].axes
+    assert [line.get_label() for line in right.lines] == ["divergence of content", "neighbours"]
+    assert [line.get_ydata().tolist() for line in left.lines] == [line.get_ydata().tolist() for line in left_alone.lines]
+
+
+def test_the_loss_of_a_training_that_was_stopped_in_its_first_epoch_can_be_drawn():
+    left, right = loss_by_term(History(interrupted=True)).axes
+    assert not right.lines and all(len(line.get_xdata()) == 0 for line in left.lines)
+
+
 def test_the_training_view_says_how_far_it_is(drawn):
     grid, cloud, loss = drawn["training_view"][0].axes
     assert loss.get_title() == "epoch 3 of 9" and loss.lines[0].get_ydata().tolist() == HISTORY.loss
@@ -333,7 +351,7 @@ def test_more_curves_than_can_be_told_apart_are_refused():
 
 def test_grids_side_by_side_are_each_what_was_given_and_one_has_the_axes(drawn):
     grids = {name: GRID[::-1] if name == "b" else GRID for name in "abcd"}
-    axes = representations(grids, "four grids", columns=3).axes
+    axes = representations(grids, "four grids", per_row=3).axes
     assert [panel.get_title() for panel in axes] == list("abcd")
     assert np.array_equal(shown(axes[0]), mosaic(GRID, 8)) and np.array_equal(shown(axes[1]), mosaic(GRID[::-1], 8))
     assert [bool(panel.get_xlabel()) for panel in axes] == [False, False, False, True]
@@ -361,5 +379,5 @@ def test_the_latent_distribution_wants_two_latents_and_a_name_for_each_class():
 
 @pytest.mark.parametrize("height, factor", [(8, 4), (16, 2), (20, 2), (32, 1), (48, 1)])
 def test_small_images_are_enlarged_by_a_whole_factor(height, factor):
-    assert figures.enlargement(height) == factor
+    assert enlargement(height) == factor
     assert mosaic(np.zeros((1, height, height), np.float32), 1).shape == (factor * height, factor * height)

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from cardslib.cards import SUITS, make_cards
-from cardslib.geometry import pose_matrix, rotation
+from cardslib.geometry import pose_matrix, rotation, wrap
 from cardslib.metrics import angle_error, rank_correlation
 from cardslib.similarity import neighbours as module
 from cardslib.similarity.alignment import Alignment, align
+from cardslib.transforms import pixel_grid
 
 ORDERS = (1, 1, 1, 2)   # a diamond looks the same turned by 180°
 SIZE = 24
@@ -41,10 +42,6 @@ def errors(aligned, cards, suit, which=slice(None)):
     return angle_error(aligned.angle[chosen], cards.angle[chosen], ORDERS[suit])
 
 
-def wrapped(angle):
-    return np.mod(angle + np.pi, 2 * np.pi) - np.pi
-
-
 # ---------------------------------------------------------------------- it finds what was done to the cards
 
 @pytest.mark.parametrize("suit", range(4), ids=SUITS)
@@ -63,7 +60,7 @@ def test_its_angles_run_counter_clockwise(of_turned, turned, suit):
     """angle_error leaves the sense free; a convention does not."""
     order = ORDERS[suit]
     off = order * (of_turned.angle - turned.angle)[turned.suit == suit]
-    assert np.degrees(np.abs(wrapped(off - np.angle(np.exp(1j * off).mean())))).mean() <= 2 * order
+    assert np.degrees(np.abs(wrap(off - np.angle(np.exp(1j * off).mean())))).mean() <= 2 * order
 
 
 @pytest.mark.parametrize("suit", range(4), ids=SUITS)
@@ -99,7 +96,7 @@ def test_it_finds_the_scale(turned):
     hearts = make_cards(120, rotation=120, shear=0, size=48, seed=3)
     hearts = hearts[hearts.suit == 2]
     logs = np.random.default_rng(0).uniform(-0.15, 0.15, len(hearts))
-    grid = module.pixels(48, 48) * torch.from_numpy(np.exp(-logs)).float()[:, None, None, None]
+    grid = pixel_grid(48, 48) * torch.from_numpy(np.exp(-logs)).float()[:, None, None, None]
     images = torch.nn.functional.grid_sample(torch.from_numpy(hearts.images)[:, None], grid, align_corners=False)[:, 0]
     found = align(images)
     assert np.corrcoef(found.scale, logs)[0, 1] > 0.97 and 0.8 < found.scale.std() / logs.std() < 1.2
@@ -140,7 +137,7 @@ def test_images_turned_by_a_quarter_come_out_a_quarter_further(of_turned, turned
     images = np.where(every_other[:, None, None], np.rot90(turned.images, axes=(1, 2)), turned.images)
     expected = of_turned.angle + np.pi / 2 * every_other
     off = (align(images).angle - expected)[turned.suit == suit]
-    assert np.abs(wrapped(off - off[0])).max() < 0.01
+    assert np.abs(wrap(off - off[0])).max() < 0.01
 
 
 @pytest.mark.parametrize("suit", range(3), ids=SUITS[:3])
@@ -148,14 +145,14 @@ def test_the_order_of_the_images_does_not_matter(of_moved, moved, suit):
     order = np.random.default_rng(0).permutation(len(moved))
     shuffled = align(moved.images[order], recentre=True, axis=True)
     off = (shuffled.angle - of_moved.angle[order])[moved.suit[order] == suit]
-    assert np.abs(wrapped(off - off[0])).max() < 0.01
+    assert np.abs(wrap(off - off[0])).max() < 0.01
 
 
 @pytest.mark.parametrize("black, white", [(0, 0.3), (0.5, 1), (0.9, 0.2), (1, 0)])
 def test_brightness_background_and_sign_do_not_matter(of_moved, moved, black, white):
     aligned = align(black + (white - black) * moved.images, recentre=True, axis=True)
     assert np.array_equal(aligned.component, of_moved.component)
-    assert np.abs(wrapped(aligned.angle - of_moved.angle)).max() < 0.01
+    assert np.abs(wrap(aligned.angle - of_moved.angle)).max() < 0.01
     assert np.abs(aligned.shear - of_moved.shear).max() < 0.01
 
 
@@ -186,6 +183,28 @@ def test_images_need_not_be_square(cut):
     assert np.abs(aligned.centre - cards.shift * 32 / images.shape[2]).max() < 0.01
 
 
+def dumbbells(angles, height, width):
+    """A bright disc in the middle and a spot at either end, one brighter, that show how it is turned: (n, height, width)."""
+    y, x = np.indices((height, width))
+    pixels = np.stack([x - (width - 1) / 2, y - (height - 1) / 2], -1)                # (height, width, 2)
+    end = 0.85 * np.array([width / 2, 0] if width > height else [0, height / 2])
+    ends = (rotation(angles) @ end)[:, None, None]                                # (n, 1, 1, 2)
+
+    def light(centre, width):
+        return np.exp(-((pixels - centre) ** 2).sum(-1) / (2 * width**2))
+
+    return np.clip(light(0, 4) + light(ends, 2) + 0.5 * light(-ends, 2), 0, 1)
+
+
+@pytest.mark.parametrize("height, width", [(31, 47), (47, 31)])
+def test_a_turn_that_only_the_ends_of_long_images_show_is_found(height, width):
+    """Nearly all of the spots lies outside the square in the middle, 31×31."""
+    angles = np.random.default_rng(0).uniform(-0.5, 0.5, 40)
+    found = align(dumbbells(angles, height, width))
+    assert found.component.tolist() == [0] * 40
+    assert np.degrees(np.abs(found.angle - (angles - angles.mean()))).max() < 1
+
+
 def test_large_images_are_aligned_as_small_ones_are():
     cards = make_cards(60, rotation=120, shear=1, size=73)
     aligned = align(cards.images)
@@ -197,7 +216,7 @@ def test_large_images_are_aligned_as_small_ones_are():
 def test_two_images_are_aligned_with_each_other(turned):
     spades = turned[turned.suit == 1][:2]
     aligned = align(spades.images)
-    assert wrapped(np.diff(aligned.angle) - np.diff(spades.angle)) == pytest.approx(0, abs=np.radians(1))
+    assert wrap(np.diff(aligned.angle) - np.diff(spades.angle)) == pytest.approx(0, abs=np.radians(1))
     assert aligned.angle.sum() == pytest.approx(0, abs=1e-9) and aligned.component.tolist() == [0, 0]
 
 
@@ -238,11 +257,25 @@ def test_wrong_images_are_refused_with_a_cure(turned, change, words):
 
 # ---------------------------------------------------------------------- what it gives
 
-def test_an_alignment_can_be_indexed_and_turned_into_tensors(of_moved):
-    fewer = of_moved[[3, 1]]
-    assert isinstance(fewer, Alignment) and len(fewer) == 2 and len(of_moved) == 600
-    tensors = fewer.tensors("cpu")
-    for name, values in vars(fewer).items():
-        assert np.array_equal(values, getattr(of_moved, name)[[3, 1]])
-        kind = torch.int64 if name == "component" else torch.float32
-        assert getattr(tensors, name).dtype == kind and getattr(tensors, name).numpy() == pytest.approx(values, abs=1e-6)
+@pytest.mark.parametrize("which, rows", [
+    (3, [3]), (-1, [599]), (slice(2, 5), [2, 3, 4]), (slice(4, 1, -1), [4, 3, 2]),
+    (slice(598, 700), [598, 599]), ([4, 1, 1], [4, 1, 1]), ([], []),
+    (np.array([0, -2]), [0, 598]), (np.arange(600) % 200 == 7, [7, 207, 407]), (np.zeros(600, bool), [])])
+def test_an_index_picks_the_same_images_from_every_field(of_moved, which, rows):
+    fewer = of_moved[which]
+    assert isinstance(fewer, Alignment) and len(fewer) == len(rows)
+    for name, values in vars(of_moved).items():
+        assert np.array_equal(getattr(fewer, name), values[np.array(rows, int)]), name
+
+
+@pytest.mark.parametrize("which", [600, -601, [0, 600], np.array([-601]), np.ones(599, bool)])
+def test_an_index_past_the_end_is_an_error(of_moved, which):
+    with pytest.raises(IndexError):
+        of_moved[which]
+
+
+def test_an_alignment_can_be_turned_into_tensors(of_moved):
+    tensors = of_moved[[3, 1]].tensors("cpu")
+    for name, values in vars(of_moved[[3, 1]]).items():
+        dtype = torch.int64 if name == "component" else torch.float32
+        assert getattr(tensors, name).dtype == dtype and getattr(tensors, name).numpy() == pytest.approx(values, abs=1e-6)

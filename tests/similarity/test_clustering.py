@@ -1,4 +1,4 @@
-"""Groups: suits are found without a label, and labels spread from a few images to all."""
+"""The clustering: suits are found without a label, and labels spread from a few images to all."""
 import numpy as np
 import pytest
 
@@ -10,9 +10,9 @@ from cardslib.similarity.clustering import UNKNOWN, cluster
 from cardslib.similarity.neighbours import Graph, Pairs, similarity_graph
 
 SIZE = 24
-KINDS = {"set 1": dict(rotation=12, shear=1), "set 2": dict(rotation=12, shear=20), "set 3": dict(rotation=120, shear=1),
-         "set 4": dict(rotation=120, shear=20), "shifted": dict(rotation=180, shear=1, shift=0.2),
-         "everything": dict(rotation=180, shear=20, shift=0.2)}
+SETS = {"set 1": dict(rotation=12, shear=1), "set 2": dict(rotation=12, shear=20), "set 3": dict(rotation=120, shear=1),
+        "set 4": dict(rotation=120, shear=20), "shifted": dict(rotation=180, shear=1, shift=0.2),
+        "everything": dict(rotation=180, shear=20, shift=0.2)}
 
 
 def graph_of(cards, **more):
@@ -48,9 +48,9 @@ def some_labels(suit, each, classes=range(4)):
 # ---------------------------------------------------------------------- without a label
 
 @pytest.mark.parametrize("per_suit", [20, 60])
-@pytest.mark.parametrize("kind", KINDS)
-def test_four_groups_are_the_four_suits(kind, per_suit):
-    cards = make_cards(per_suit, size=SIZE, **KINDS[kind])
+@pytest.mark.parametrize("name", SETS)
+def test_four_groups_are_the_four_suits(name, per_suit):
+    cards = make_cards(per_suit, size=SIZE, **SETS[name])
     found = cluster(graph_of(cards), 4)
     assert found.shape == (4 * per_suit,) and found.dtype == np.int64
     assert matched_accuracy(found, cards.suit) == 1
@@ -113,11 +113,12 @@ def points(*clusters, count=4):
     order = np.random.default_rng(0).permutation(len(where))
     apart = (where[order][:, None] - where[order]) ** 2 + np.where(number[order][:, None] == number[order], 0, 1e9)
     np.fill_diagonal(apart, 1e12)
-    second = np.argsort(apart, 1)[:, :count]
-    edges = Pairs(second, np.take_along_axis(apart, second, 1), np.tile(np.eye(2), (len(where), count, 1, 1)))
+    neighbour = np.argsort(apart, 1)[:, :count]
+    edges = Pairs(neighbour, np.take_along_axis(apart, neighbour, 1), np.tile(np.eye(2), (len(where), count, 1, 1)))
     return Graph(order, np.zeros((len(where), 2)), edges, None), number
 
 
+@pytest.mark.filterwarnings("error")   # scikit-learn's, that a graph in several parts may be cut anyhow
 def test_parts_that_no_chain_joins_are_the_groups():
     graph, number = points(range(10), range(20), range(7))
     assert matched_accuracy(cluster(graph, 3), number) == 1
@@ -187,12 +188,12 @@ def test_labels_spread_to_images_beyond_the_nodes(cards, each, monkeypatch):
 
 
 def test_labels_decide_where_the_graph_alone_would_not():
-    """Two kinds: hearts, and all the others; two groups without labels are others."""
+    """Two classes: hearts, and all the others; two groups without labels are others."""
     cards = card_set(4, per_suit=30, size=SIZE)
-    graph, kind = graph_of(cards), (cards.suit == 2).astype(int)
+    graph, heart = graph_of(cards), (cards.suit == 2).astype(int)
     labels = np.full(120, UNKNOWN)
-    labels[:12] = kind[:12]
-    assert np.array_equal(cluster(graph, 2, labels), kind)
+    labels[:12] = heart[:12]
+    assert np.array_equal(cluster(graph, 2, labels), heart)
 
 
 @pytest.mark.parametrize("names", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)])
@@ -239,6 +240,6 @@ def test_a_few_images_have_groups_too(cards, count, groups):
 
 @pytest.mark.parametrize("images", [np.zeros((20, 12, 12)), np.random.default_rng(0).uniform(size=(30, 9, 9))],
                          ids=["all the same", "noise"])
-def test_images_without_kinds_get_some_groups(images):
+def test_images_that_differ_by_nothing_or_by_chance_get_some_groups(images):
     found = cluster(similarity_graph(images), 3)
     assert found.shape == (len(images),) and set(found) <= {0, 1, 2}

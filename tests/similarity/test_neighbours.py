@@ -1,4 +1,4 @@
-"""The graph of neighbours: which images are alike, and the turn and strain that carry one onto the other."""
+"""The similarity graph: which images are alike, and the turn and strain that carry one onto the other."""
 import numpy as np
 import pytest
 import torch
@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardslib.cards import make_cards, render
-from cardslib.geometry import pose_matrix, rotation
+from cardslib.geometry import polar_angle, pose_matrix, rotation
+from cardslib.metrics import matched_accuracy
+from cardslib.similarity import cluster
 from cardslib.similarity import neighbours as module
 from cardslib.similarity.neighbours import Graph, similarity_graph
 from cardslib.transforms import pixel_grid
@@ -29,13 +31,13 @@ def graph(moved):
 
 def pairs(graph):
     """The pairs of nodes as numbers of images, (pairs,) twice, and their matrices, (pairs, 2, 2)."""
-    second, nodes = graph.edges.second, len(graph.edges.second)
-    return np.repeat(graph.order[:nodes], second.shape[1]), graph.order[second].ravel(), graph.edges.matrix.reshape(-1, 2, 2)
+    image, neighbour = graph.edges.ends
+    return graph.order[image], graph.order[neighbour], graph.edges.matrix.reshape(-1, 2, 2)
 
 
 def turn_of(matrix):
     """Degrees, counter-clockwise, of the rotation in matrices (…, 2, 2)."""
-    return np.degrees(np.arctan2(matrix[..., 0, 1] - matrix[..., 1, 0], matrix[..., 0, 0] + matrix[..., 1, 1]))
+    return np.degrees(polar_angle(matrix))
 
 
 def spades(*degrees, shear=0):
@@ -90,7 +92,7 @@ def test_the_turn_of_a_pair_runs_counter_clockwise():
     assert turn_of(graph.edges.matrix[first, 0]) == pytest.approx(40, abs=1)
 
 
-def test_a_shift_is_no_difference_where_images_are_compared_about_their_middles():
+def test_a_shift_is_no_difference_where_images_are_compared_about_their_centroids():
     images = render([HEART] * 2, np.radians([0, 30]), [0, 0], [(-0.2, 0.1), (0.2, -0.2)], SIZE)
     there, not_there = (similarity_graph(images, recentre=recentre) for recentre in (True, False))
     assert there.edges.distance.max() < 0.2 * not_there.edges.distance.min()
@@ -113,10 +115,26 @@ def test_a_small_strain_counts_little():
     assert strained < 0.003
 
 
+@pytest.mark.parametrize("turn", [True, False])
+@pytest.mark.parametrize("axis", [0, 1], ids=["tall", "wide"])
+def test_long_images_that_differ_only_at_their_ends_are_told_apart(axis, turn):
+    """24×96 pixels: the square in their middle is the same in all."""
+    rng = np.random.default_rng(0)
+    images = np.tile(rng.uniform(0.4, 0.6, (24, 96)), (6, 1, 1))
+    images[::2, 6:18, :12] = 1
+    images[1::2, 6:18, -12:] = 0
+    images = images if axis else images.swapaxes(1, 2)
+    graph = similarity_graph(images, turn=turn)
+    one, other, _ = pairs(graph)
+    distance, same = graph.edges.distance.ravel(), one % 2 == other % 2
+    assert distance[same].max() < 1e-8 and distance[~same].min() > 1e-3
+    assert matched_accuracy(cluster(graph, 2), np.arange(6) % 2) == 1
+
+
 def test_neighbours_come_nearest_first_and_nobody_is_its_own(graph):
     assert (np.diff(graph.edges.distance, axis=1) >= 0).all() and (graph.edges.distance >= 0).all()
-    assert (graph.edges.second != np.arange(len(graph.edges.second))[:, None]).all()
-    assert all(len(set(row)) == len(row) for row in graph.edges.second.tolist())
+    assert (graph.edges.neighbour != np.arange(len(graph.edges.neighbour))[:, None]).all()
+    assert all(len(set(row)) == len(row) for row in graph.edges.neighbour.tolist())
 
 
 def test_neighbours_are_of_the_same_suit(moved, graph):
@@ -126,7 +144,7 @@ def test_neighbours_are_of_the_same_suit(moved, graph):
 
 def test_more_candidates_find_nearer_neighbours(moved, graph):
     more = similarity_graph(moved.images, recentre=True, candidates=3)
-    assert more.edges.second.shape == graph.edges.second.shape
+    assert more.edges.neighbour.shape == graph.edges.neighbour.shape
     assert more.edges.distance.mean() < graph.edges.distance.mean()
     one, other, _ = pairs(more)
     assert (moved.suit[one] == moved.suit[other]).mean() > 0.99
@@ -135,7 +153,7 @@ def test_more_candidates_find_nearer_neighbours(moved, graph):
 @pytest.mark.parametrize("black, white", [(0.5, 1), (0.9, 0.2), (1, 0)])
 def test_background_and_sign_do_not_matter(moved, graph, black, white):
     other = similarity_graph(black + (white - black) * moved.images, recentre=True)
-    assert (other.edges.second == graph.edges.second).mean() > 0.99
+    assert (other.edges.neighbour == graph.edges.neighbour).mean() > 0.99
     assert np.median(np.abs(other.edges.matrix - graph.edges.matrix)) < 1e-4
     assert np.median(other.edges.distance / graph.edges.distance) == pytest.approx((white - black) ** 2, rel=0.01)
 
@@ -146,7 +164,7 @@ def test_compared_upright_a_turned_picture_is_far():
     images = spades(0, 2, 90, 92)
     upright, however = similarity_graph(images, turn=False), similarity_graph(images)
     near = {0: 1, 1: 0, 2: 3, 3: 2}
-    assert {one: upright.order[row[0]] for one, row in zip(upright.order, upright.edges.second)} == near
+    assert {one: upright.order[row[0]] for one, row in zip(upright.order, upright.edges.neighbour)} == near
     assert upright.edges.distance[:, 0].max() < 0.1 * upright.edges.distance[:, 1:].min()
     assert however.edges.distance.max() < 0.1 * upright.edges.distance[:, 1:].min()
 
@@ -165,17 +183,17 @@ def test_compared_upright_no_pair_is_turned_far(moved):
 
 def test_a_graph_without_others_has_no_joins(moved, graph):
     assert graph.joins is None and sorted(graph.order) == list(range(160))
-    assert graph.edges.second.shape == graph.edges.distance.shape == (160, module.NEIGHBOURS)
+    assert graph.edges.neighbour.shape == graph.edges.distance.shape == (160, module.NEIGHBOURS)
     assert graph.edges.matrix.shape == (160, module.NEIGHBOURS, 2, 2) and graph.centre.shape == (160, 2)
 
 
 def test_images_beyond_the_nodes_join_them(moved, monkeypatch):
     monkeypatch.setattr(module, "NODES", 60)
     graph = similarity_graph(moved.images, recentre=True)
-    assert graph.edges.second.shape == (60, module.NEIGHBOURS) and graph.joins.second.shape == (100, module.JOINS)
+    assert graph.edges.neighbour.shape == (60, module.NEIGHBOURS) and graph.joins.neighbour.shape == (100, module.JOINS)
     assert sorted(graph.order) == list(range(160))
-    assert graph.edges.second.max() < 60 and graph.joins.second.max() < 60 and graph.joins.second.min() >= 0
-    one, other = np.repeat(graph.order[60:], module.JOINS), graph.order[graph.joins.second].ravel()
+    assert graph.edges.neighbour.max() < 60 and graph.joins.neighbour.max() < 60 and graph.joins.neighbour.min() >= 0
+    one, other = np.repeat(graph.order[60:], module.JOINS), graph.order[graph.joins.neighbour].ravel()
     assert (moved.suit[one] == moved.suit[other]).mean() > 0.95
     made = pose_matrix(moved.angle, moved.shear)
     off = np.abs(graph.joins.matrix.reshape(-1, 2, 2) - made[other] @ np.linalg.inv(made[one])).max((1, 2))
@@ -226,7 +244,7 @@ def test_the_images_are_left_as_they_are(moved):
 
 def test_two_images_are_each_others_neighbours():
     edges = similarity_graph(spades(0, 70)).edges
-    assert edges.second.tolist() == [[1], [0]]
+    assert edges.neighbour.tolist() == [[1], [0]]
     assert sorted(turn_of(edges.matrix[:, 0])) == pytest.approx([-70, 70], abs=1)
 
 
