@@ -41,16 +41,14 @@ def prepare(model, images, labels=None, alignment=True):
 
     The first time the decoder starts from the mean image, so that only differences must be learnt.  (Without it −ELBO is
     52, 95, 126, 182 nats after the same 1000 steps on card sets 1 to 4, instead of 49, 67, 73, 160.)  If there are groups
-    or the angle may be any, the images are then compared with one another.  A model that has learnt before goes on with
-    the groups and the zeros that it has.
+    or the angle may be any, the images are then compared with one another.  A model that is `prepared`, because it has learnt
+    long enough before, goes on with the groups and the zeros that it has.
 
     alignment  True; False: no neighbours are asked; or an `Alignment` that is known from elsewhere
     """
-    first = not model.prepared
-    if first:
+    if model.learnt == 0:
         model.decoder.start_from(torch.logit(images.mean(0), eps=1e-3))
-        model.prepared.fill_(True)
-    if not model.chooses or alignment is False or (alignment is True and not first):
+    if not model.chooses or alignment is False or (alignment is True and model.prepared):
         return None
     return ask_neighbours(model, images, labels if model.groups else None, alignment)
 

@@ -78,7 +78,8 @@ class VAE(nn.Module):
         self.steps, self.learning_rate = (650, 1e-2) if count > 1 else (1000, 6e-3)   # of a training, by default
         self.learning = False   # a training has not come to its end yet: `fit` says so
         self.chunk = FEW_IMAGES if self.decoder.pointwise else MANY_IMAGES
-        self.register_buffer("prepared", torch.tensor(False))
+        self.register_buffer("learnt", torch.tensor(0))            # steps of training so far
+        self.register_buffer("prepared", torch.tensor(False))      # a training came to its end and nothing need guide the next
         self.register_buffer("orientations", orientations(count), persistent=False)
         self.register_buffer("pixels", pixel_grid(*self.shape).reshape(-1, 2), persistent=False)   # (h·w, 2)
         self.to(check_device(device))

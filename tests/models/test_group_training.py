@@ -211,7 +211,7 @@ def test_labels_are_used_in_a_second_training_too(upright, learnt, tmp_path):
     learnt.save(tmp_path / "model")
     model = VAE.load(tmp_path / "model")
     names = (likeliest(model, upright.images) + 1) % 4
-    train(model, upright.images, names, epochs=25)
+    train(model, upright.images, names, epochs=40)
     assert (likeliest(model, upright.images) == names).mean() >= 0.97
 
 
@@ -254,22 +254,23 @@ def test_each_image_is_told_its_own_label(upright, monkeypatch):
 @pytest.mark.parametrize("pose, asked", [
     (None, (False, False)), (Pose(shift=0.1), (False, True)), (Pose(rotation=True), (True, False)),
     (Pose(rotation=True, shift=0.1, shear=True), (True, True))])
-def test_images_are_compared_once_as_the_pose_wants_it(turned, monkeypatch, pose, asked):
+def test_images_are_compared_as_the_pose_wants_it_until_it_has_learnt(turned, monkeypatch, pose, asked):
     calls, neighbours = [], similarity.similarity_graph
     monkeypatch.setattr(similarity, "similarity_graph", lambda images, turn, recentre, candidates, first: (
         calls.append((turn, recentre, candidates, first)), neighbours(images, turn, recentre, candidates, first))[1])
     model = new(pose, hidden=8)
     labels = np.where(np.arange(40) < 5, turned.suit[:40], -1)
-    for _ in range(2):
-        train(model, turned.images[:40], labels)
-    assert len(calls) == 1 and calls[0][:3] == (*asked, CANDIDATES)
+    for epochs in (1, 510, 1):   # of one step each: only after the second it has learnt long enough
+        train(model, turned.images[:40], labels, epochs=epochs)
+    assert len(calls) == 2 and calls[0][:3] == calls[1][:3] == (*asked, CANDIDATES)
     assert calls[0][3].tolist() == 5 * [True] + 35 * [False]   # what is labelled is to be a node
 
 
-def test_a_second_training_keeps_the_groups(joint, turned, monkeypatch, tmp_path):
-    monkeypatch.setattr(similarity, "similarity_graph", None)   # not asked again
+@pytest.mark.parametrize("prepared", [False, True])
+def test_a_second_training_keeps_the_groups(joint, turned, tmp_path, prepared):
     joint[0].save(tmp_path / "model")
     model = VAE.load(tmp_path / "model")
+    model.prepared.fill_(prepared)
     history = train(model, turned.images, epochs=8)
     assert (likeliest(model, turned.images) == likeliest(joint[0], turned.images)).mean() >= 0.97
     assert history.loss[0] < 0.8 * joint[1].loss[0]
