@@ -9,6 +9,7 @@ import torch
 import cardslib
 from cardslib.cards import make_cards
 from cardslib.digits import load_digits
+from cardslib.explorers.latent import EncodedImages
 from cardslib.microscopy import column_patches, find_columns, nio_lsmo, scan
 from cardslib.models import VAE, Pose
 from cardslib.models.guide import Guide
@@ -25,6 +26,7 @@ EXAMPLES = {
     "Cards": CARDS, "Digits": load_digits()[:N], "Crystal": MICROGRAPH.truth[:N], "Columns": COLUMNS,
     "Patches": column_patches(MICROGRAPH, COLUMNS.position, 8, border="mirror"), "Alignment": ALIGNMENT,
     "Latents": MODEL.encode(CARDS.images), "ELBO": MODEL.elbo(CARDS.images),
+    "EncodedImages": EncodedImages(CARDS.images, MODEL.encode(CARDS.images), CARDS.suit),
     "Guide": Guide(torch.arange(N) % 8, ALIGNMENT.tensors("cpu"), torch.arange(N) % 4)}
 MASK = np.arange(N) % 3 == 1
 records = pytest.mark.parametrize("record", EXAMPLES.values(), ids=EXAMPLES.keys())

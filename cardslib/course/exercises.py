@@ -50,8 +50,8 @@ def ask(answer, *arguments, shape=None, kind=None):
 def _array(name, said, shape):
     wanted = f"{name} must give {_called(shape)}; it gives "
     if hasattr(said, "__dataclass_fields__"):
-        kind = type(said).__name__
-        raise Hint(f"{wanted}{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}: which of its fields is meant?")
+        record = type(said).__name__
+        raise Hint(f"{wanted}{'an' if record[0] in 'AEIOUaeiou' else 'a'} {record}: which of its fields is meant?")
     try:
         array = np.asarray(said.detach().cpu() if hasattr(said, "detach") else said)
     except ValueError:

@@ -19,12 +19,14 @@ from pygments.formatters import HtmlFormatter
 from traitlets import default
 from traitlets.config import Config
 
-from cardslib.explorers.html import OF_A_PAGE, stand_alone, whole_page
+from cardslib.explorers.html import PAGE_STYLE, stand_alone, whole_page
 
-VIEW, STATE = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
-LARGEST = 500_000   # bytes of an explorer's page
+# Where a notebook keeps its widgets: beside an output which of them is shown, and in its metadata what each of them holds.
+WIDGET_VIEW, WIDGET_STATE = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
+LARGEST_EXPLORER = 500_000   # bytes of its page, as the README promises
+TITLE = "Variational autoencoders for images of atoms"
 PARTS = {"": "Lectures", "exercises": "Exercises", "solutions": "Exercises, solved"}   # of the site, by folder
-STYLE = OF_A_PAGE + """
+STYLE = PAGE_STYLE + """
 h1, h2, h3 { line-height: 1.2; }
 a { color: light-dark(#00538a, #7cc4f5); }
 img { max-width: 100%; height: auto; }
@@ -103,31 +105,35 @@ def title_of(notebook):
 def _with_live_explorers(notebook):
     """A copy in which each view of an explorer is an explorer that stands alone, made of what the notebook has saved of it."""
     notebook = deepcopy(notebook)   # the caller's is not ours to change
-    models = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
+    saved = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            view = output.get("data", {}).pop(VIEW, None)
-            canvas = view and _canvas(models, view["model_id"])
-            if canvas:
-                output.data = {"text/html": _alive(canvas, output.data.get("text/html", ""))}
+            view = output.get("data", {}).pop(WIDGET_VIEW, None)
+            widget = view and _explorer_widget(saved, view["model_id"])
+            if widget:
+                output.data = {"text/html": _alive(widget, output.data.get("text/html", ""))}
     notebook.metadata.pop("widgets", None)
     return notebook
 
 
-def _canvas(models, model_id):
-    """The saved canvas inside a saved widget, or None."""
-    model = models.get(model_id, {})
-    if "scene" in model.get("state", {}):
-        return model
-    children = (child.removeprefix("IPY_MODEL_") for child in model.get("state", {}).get("children", []))
-    return next(filter(None, (_canvas(models, child) for child in children)), None)
+def _explorer_widget(saved, model_id):
+    """The `ExplorerWidget` that was saved, by itself or inside another widget; None if there is none.
+
+    saved  {model_id: {"state": …, "buffers": …}} of all widgets of the notebook
+    """
+    widget = saved.get(model_id, {})
+    if "spec" in widget.get("state", {}):
+        return widget
+    children = (child.removeprefix("IPY_MODEL_") for child in widget.get("state", {}).get("children", []))
+    return next(filter(None, (_explorer_widget(saved, child) for child in children)), None)
 
 
-def _alive(canvas, still):
-    state = canvas["state"]
-    data, = (base64.b64decode(buffer["data"]) for buffer in canvas["buffers"] if buffer["path"] == ["data"])
-    values = {slider["name"]: state.get(slider["name"], 0) for slider in state["scene"]["sliders"]}
-    return stand_alone(state["scene"], values, data, "".join(still))
+def _alive(widget, still):
+    """HTML of an explorer that stands alone, from its saved widget."""
+    state = widget["state"]
+    data, = (base64.b64decode(buffer["data"]) for buffer in widget["buffers"] if buffer["path"] == ["data"])
+    values = {slider["name"]: state.get(slider["name"], 0) for slider in state["spec"]["sliders"]}
+    return stand_alone(state["spec"], values, data, "".join(still))
 
 
 # ---------------------------------------------------------------------- the whole site
@@ -138,67 +144,74 @@ def build(folder, notebooks, explorers):
     notebooks  paths of lectures, and of what lies in folders named as in `PARTS`; links from one to another go on working
     explorers  {name: (title, words, Explorer)}
     """
-    folder = Path(folder)
     entries, sizes = {part: [] for part in (*PARTS, "explorers")}, {}
+
+    def write(file, page, part=None, title="", words=""):
+        path = Path(folder, file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, "utf-8")
+        sizes[file] = len(page.encode())
+        if part is not None:
+            entries[part].append((file, title, words))
+
     for path in sorted(map(Path, notebooks)):
         part = path.parent.name if path.parent.name in PARTS else ""
         page, _ = LivePage().from_filename(str(path))
-        file = str(Path(part, f"{path.stem}.html"))
-        sizes[file] = _write(folder / file, page)
-        entries[part].append((file, re.search("<title>(.*?)</title>", page)[1], ""))
+        write(str(Path(part, f"{path.stem}.html")), page, part, re.search("<title>(.*?)</title>", page)[1])
     for name, (title, words, explorer) in explorers.items():
-        body = (f'<main>\n<p><a href="../index.html">All lectures and explorers</a></p>\n<h1>{html.escape(title)}</h1>\n'
-                f'<p>{html.escape(words)}</p>\n{explorer.part()}\n</main>')
-        file = f"explorers/{name}.html"
-        sizes[file] = _write(folder / file, whole_page(title, body, OF_A_PAGE))
-        if sizes[file] > LARGEST:
-            raise ValueError(f"{file} must not be larger than {LARGEST:,} bytes; got {sizes[file]:,}: use a "
-                             f"smaller model, or fewer images")
-        entries["explorers"].append((file, html.escape(title), html.escape(words)))
-    title = "Variational autoencoders for images of atoms"
-    lists = "\n".join(f'<h2>{heading}</h2>\n<ul class="pages">{_links(entries[part])}</ul>'
-                      for part, heading in {"": PARTS[""], "explorers": "Explorers", **PARTS}.items() if entries[part])
-    sizes["index.html"] = _write(folder / "index.html", whole_page(title, f"<main>\n<h1>{title}</h1>\n{lists}\n</main>", STYLE))
+        write(f"explorers/{name}.html", _explorer_page(name, title, words, explorer), "explorers", html.escape(title),
+              html.escape(words))
+    write("index.html", _index(entries))
     return sizes
 
 
-def _links(rows):
-    """List items of (file, title, words), titles and words as HTML."""
-    return "\n".join(f'<li><a href="{file}">{title}</a><p>{words}</p></li>' for file, title, words in rows)
+def _explorer_page(name, title, words, explorer):
+    """A page of an explorer under its title and a few words; a ValueError if it is too large."""
+    body = (f'<main>\n<p><a href="../index.html">All lectures and explorers</a></p>\n<h1>{html.escape(title)}</h1>\n'
+            f'<p>{html.escape(words)}</p>\n{explorer.part()}\n</main>')
+    page = whole_page(title, body, PAGE_STYLE)
+    if (size := len(page.encode())) > LARGEST_EXPLORER:
+        raise ValueError(f"explorers/{name}.html must not be larger than {LARGEST_EXPLORER:,} bytes; got {size:,}: use a "
+                         f"smaller model, or fewer images")
+    return page
 
 
-def _write(path, page):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, "utf-8")
-    return len(page.encode())
+def _index(entries):
+    """The page that leads to all others.  entries: {part of the site: [(file, title, words)]}, titles and words as HTML."""
+    def links(part):
+        return "\n".join(f'<li><a href="{file}">{title}</a><p>{words}</p></li>' for file, title, words in entries[part])
+    headings = {"": PARTS[""], "explorers": "Explorers", **PARTS}
+    lists = "\n".join(f'<h2>{heading}</h2>\n<ul class="pages">{links(part)}</ul>' for part, heading in headings.items()
+                      if entries[part])
+    return whole_page(TITLE, f"<main>\n<h1>{TITLE}</h1>\n{lists}\n</main>", STYLE)
 
 
-def course_explorers(per_suit=500, size=32):
+def course_explorers():
     """The explorers of the site: the cards, and a model trained here for each decoder; a minute or so."""
     from cardslib.cards import SUITS, card_set
     from cardslib.explorers import CardExplorer, LatentExplorer, ManifoldExplorer, StyleExplorer
     from cardslib.models import VAE, Pose
     from cardslib.training import fit
-    cards = card_set(3, per_suit, size)
+    cards = card_set(3, per_suit=500, size=32)
 
     def trained(labels=None, epochs=None, **options):
-        model = VAE((size, size), **options)
+        model = VAE(cards.images.shape[1:], **options)
         fit(model, cards.images, labels, epochs=epochs, progress=False)
         return model
 
-    def journey(model):
+    def travel(model):
         return LatentExplorer(model, cards.images, cards.suit, SUITS)
 
     turning = Pose(rotation=True)
     plain, conditional, warp = trained(), trained(cards.suit, classes=len(SUITS)), trained(pose=turning)
     return {
         "cards": ("A card", "The pictures that the models learn from.", CardExplorer()),
-        "dense": ("A plain VAE", "Its decoder is a dense network; nothing tells it what an angle is.", journey(plain)),
+        "dense": ("A plain VAE", "Its decoder is a dense network; nothing tells it what an angle is.", travel(plain)),
         "manifold": ("The grid of a plain VAE", "Every place on the map is an image.", ManifoldExplorer(plain)),
         "style": ("A conditional VAE", "The same style in every suit.", StyleExplorer(conditional, SUITS)),
-        "warp": ("An rVAE", "A canonical picture, and a pose that moves it.", journey(warp)),
-        **{kind: (f"An rVAE with a {kind} decoder", "A network of the coordinates, asked at every pixel.",
-                  journey(trained(pose=turning, decoder=kind, epochs=12))) for kind in ("spatial", "skip")},
+        "warp": ("An rVAE", "A canonical picture, and a pose that moves it.", travel(warp)),
+        **{decoder: (f"An rVAE with a {decoder} decoder", "A network of the coordinates, asked at every pixel.",
+                     travel(trained(pose=turning, decoder=decoder, epochs=12))) for decoder in ("spatial", "skip")},
     }
 
 

@@ -1,9 +1,12 @@
 """Sliders beside pictures, drawn in the page; a reader of the models may skip this folder whole.  In reading order:
 
-    images      the cards in any pose; reconstructions;  latent: travels in the latent space;  micrograph: columns and patches
+    images      the cards in any pose; reconstructions beside their originals
+    latent      travels in a latent space, its grid, one style in every class;  decoder: what these share
+    micrograph  columns of atoms and patches
     live        a training to watch, to pause and to stop
-    widget      the canvas and its sliders, in a notebook;  html: in a page of its own
-    weights     decoders made small enough for a page;  js/: what the page does, in JavaScript
+    widget      an explorer in a notebook;  sliders: how they are made;  rerun: running a cell again
+    weights     decoders made small enough for a page;  packing: numbers on their way there;  html: a page of its own
+    js/         what the page does, in JavaScript: nine short files that `html` joins
 """
 from cardslib.explorers.images import CardExplorer, ReconstructionExplorer
 from cardslib.explorers.latent import LatentExplorer, ManifoldExplorer, StyleExplorer

@@ -5,20 +5,23 @@ import json
 from pathlib import Path
 
 HERE = Path(__file__).parent / "js"
-SCRIPT, STYLE = (HERE.joinpath(name).read_text("utf-8") for name in ("explorer.js", "explorer.css"))
-OF_A_PAGE = """
+# One module, in this order: each file uses what those before it define.  `micrograph` is needed by `page` alone.
+SCRIPTS = ("numbers", "geometry", "decoders", "cards", "views", "micrograph", "map", "page", "standalone")
+SCRIPT = "\n".join(HERE.joinpath(f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+STYLE = HERE.joinpath("explorer.css").read_text("utf-8")
+PAGE_STYLE = """
 :root { color-scheme: light dark; }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem;
   background: Canvas; color: CanvasText; }
 """
 
 
-def stand_alone(scene, values, data, still=""):
+def stand_alone(spec, values, data, still=""):
     """HTML of one explorer for a page that has `scripts()` at its end.
 
-    scene, values, data  what the explorer's canvas holds;  still: HTML that stands there until the script runs
+    spec, values, data  what the explorer's widget holds;  still: HTML that stands there until the script runs
     """
-    state = json.dumps(dict(scene=scene, values=values, data=base64.b64encode(data).decode()), ensure_ascii=False)
+    state = json.dumps(dict(spec=spec, values=values, data=base64.b64encode(data).decode()), ensure_ascii=False)
     state = state.replace("<", "\\u003c")   # nothing in it can end the script
     return (f'<div class="cards-explorer"><div class="cards-still">{still}</div>'
             f'<script type="application/json">{state}</script></div>')
@@ -32,7 +35,7 @@ for (const root of document.querySelectorAll(".cards-explorer")) standAlone(root
 </script>"""
 
 
-def whole_page(title, body, style=OF_A_PAGE):
+def whole_page(title, body, style=PAGE_STYLE):
     """A complete HTML page."""
     return f"""<!DOCTYPE html>
 <html lang="en">

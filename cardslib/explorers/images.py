@@ -1,9 +1,11 @@
-"""Explorers of pictures: a card in any pose; reconstructions beside their originals."""
+"""Explorers of images, without any model: a card in any pose; reconstructions beside their originals."""
 import numpy as np
 from matplotlib.transforms import Affine2D
 
 from cardslib.cards import SUITS, render
-from cardslib.explorers.widget import IMAGES, Explorer, affordable, as_bytes, choice, slider, whole, zoom_for
+from cardslib.explorers.packing import IMAGE_BYTES, affordable, as_bytes
+from cardslib.explorers.sliders import choice_slider, index_slider, number_slider
+from cardslib.explorers.widget import Explorer, zoom_for
 from cardslib.outlines import outline
 from cardslib.validation import check_count, check_images
 
@@ -16,14 +18,14 @@ class CardExplorer(Explorer):
         if suit not in SUITS:
             raise ValueError(f"suit must be one of {', '.join(SUITS)}; got {suit!r}")
         sliders = dict(
-            suit=choice("suit", SUITS, suit),
-            rotation=slider("rotation (°)", 0, -180, 180, 1, 0),
-            shear=slider("shear (°)", 0, -20, 20, 0.5, 1),
-            right=slider("shift right", 0, -0.2, 0.2, 0.01),
-            down=slider("shift down", 0, -0.2, 0.2, 0.01))
-        super().__init__("card", sliders, _outlines(size), size=size, names=SUITS, zoom=zoom_for(288, size))
+            suit=choice_slider("suit", SUITS, suit),
+            rotation=number_slider("rotation (°)", 0, -180, 180, 1, 0),
+            shear=number_slider("shear (°)", 0, -20, 20, 0.5, 1),
+            right=number_slider("shift right", 0, -0.2, 0.2, 0.01),
+            down=number_slider("shift down", 0, -0.2, 0.2, 0.01))
+        super().__init__("card", sliders, polygons(size), size=size, names=SUITS, zoom=zoom_for(288, size))
 
-    def tiles(self, suit, rotation, shear, right, down):
+    def panels(self, suit, rotation, shear, right, down):
         card, = render([suit], [np.radians(rotation)], [np.radians(shear)], [(right, down)], self.size)
         return {SUITS[suit]: card}
 
@@ -43,27 +45,27 @@ class ReconstructionExplorer(Explorer):
                            for width, made in reconstructions.items()}
         if not reconstructions or any(made.shape != images.shape for made in reconstructions.values()):
             raise ValueError("reconstructions must hold, for each width, one image for each of the images")
-        widths, all_made = list(reconstructions), np.stack(list(reconstructions.values()))     # (widths, n, h, w)
-        count = affordable(np.concatenate([images[None], all_made]).swapaxes(0, 1), 6 * IMAGES)
+        all_made = np.stack(list(reconstructions.values()))                                    # (widths, n, h, w)
+        each_with_all = np.concatenate([images[None], all_made]).swapaxes(0, 1)                # (n, 1 + widths, h, w)
+        count = affordable(each_with_all, 6 * IMAGE_BYTES)   # no decoder has to fit beside them
         self.images, self.made = images[:count], all_made[:, :count]
+        self.widths = [str(width) for width in reconstructions]
         errors = ((self.made - self.images) ** 2).mean((2, 3)).astype(np.float32)              # (widths, n)
         arrays = dict(images=as_bytes(self.images), made=as_bytes(self.made), errors=errors)
-        sliders = dict(width=choice("width", widths), image=whole("image", count - 1))
-        super().__init__("reconstruction", sliders, arrays, shape=images.shape[1:], widths=[str(width) for width in widths],
+        sliders = dict(width=choice_slider("width", reconstructions), image=index_slider("image", count))
+        super().__init__("reconstruction", sliders, arrays, shape=images.shape[1:], widths=self.widths,
                          zoom=zoom_for(192, images.shape[2]))
 
-    def tiles(self, width, image):
+    def panels(self, width, image):
         original, made = self.images[image], self.made[width, image]
-        label = self.canvas.scene["widths"][width]
-        return {f"through {label}": made, f"image {image}": original, "difference": np.abs(made - original)}
+        return {f"through {self.widths[width]}": made, f"image {image}": original, "difference": np.abs(made - original)}
 
 
-def _outlines(size):
+def polygons(size):
     """Closed polygons of the suits' outlines, {"suit/part": (points, 2)}: curves as fine as Agg makes them at this size."""
     arrays = {}
     for number, suit in enumerate(SUITS):
-        path = outline(suit)
-        fine = path.transformed(Affine2D().scale(size / 2))
-        for part, polygon in enumerate(fine.to_polygons()):
+        in_pixels = outline(suit).transformed(Affine2D().scale(size / 2))
+        for part, polygon in enumerate(in_pixels.to_polygons()):
             arrays[f"{number}/{part}"] = (polygon / (size / 2)).astype(np.float32)
     return arrays

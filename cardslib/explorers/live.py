@@ -6,11 +6,14 @@ from pathlib import Path
 import ipywidgets as widgets
 import numpy as np
 
-from cardslib.explorers.widget import replace_the_former
+from cardslib.explorers.rerun import replace_the_former
 from cardslib.figures.plots import training_view
 from cardslib.models.latents import latent_grid
 from cardslib.training import fit
 from cardslib.validation import check_count, check_images, check_named_labels
+
+GRID, SPAN = 10, 3.0   # decoded images along an edge, and how far the grid and the cloud reach: three sd of the prior
+EARLY = 1.6            # power of the frames' spacing: about two in three of them in the first half of the training
 
 
 class LiveTraining:
@@ -36,53 +39,53 @@ class LiveTraining:
         self.images, self.frames, self.names = check_images(images), check_count("frames", frames), names
         self.labels = check_named_labels(labels, names, len(self.images))
         self.pictures, self.history = [], None
-        self._display = self._panel = None
+        self._display = self._controls = None
 
     def __call__(self, progress):
-        if self._panel:
-            self._panel.say(str(progress))
+        if self._controls:
+            self._controls.say(str(progress))
         if progress.epoch in self._moments(progress.epochs):
             self._draw(progress)
-        if self._panel:
-            self._panel.wait()
+        if self._controls:
+            self._controls.wait()
 
     def start(self, model, images, labels=None, **options):
         """Train in the background, with buttons to pause and to stop; takes what `fit` takes, and returns at once.
 
         What goes wrong is said beside the buttons, and raised by `wait`.  Running the cell again stops the former training.
         """
-        if self._panel:
+        if self._controls:
             raise ValueError("this view has a training already: make a new LiveTraining for another")
-        self._panel = Panel()
+        self._controls = Controls()
 
         def train():
             try:
                 self.history = fit(model, images, labels, callback=self, progress=False, **options)
-                self._panel.finish("stopped" if self.history.interrupted else "finished")
+                self._controls.finish("stopped" if self.history.interrupted else "finished")
             except Exception as problem:   # in a thread it would reach nobody
-                self._panel.finish(f"{type(problem).__name__}: {problem}", problem)
-        self._panel.thread = threading.Thread(target=train, daemon=True)
-        self._panel.show()
-        self._panel.thread.start()
+                self._controls.finish(f"{type(problem).__name__}: {problem}", problem)
+        self._controls.thread = threading.Thread(target=train, daemon=True)
+        self._controls.show()
+        self._controls.thread.start()
         return self
 
     def wait(self):
         """Wait until the training that was started is over; returns its `History`."""
-        if not self._panel:
+        if not self._controls:
             raise ValueError("there is nothing to wait for: call start(model, images) first")
-        self._panel.thread.join()
-        if self._panel.problem:
-            raise self._panel.problem
+        self._controls.thread.join()
+        if self._controls.problem:
+            raise self._controls.problem
         return self.history
 
     def _draw(self, progress):
-        model, span = progress.model, 3.0
-        given = model.classes + model.conditions + model.groups
-        if model.content != 2 or given:   # said before the first epoch, when nothing is lost yet
+        model = progress.model
+        beside = model.classes + model.conditions + model.groups
+        if model.content != 2 or beside:   # said before the first epoch, when nothing is lost yet
             raise ValueError(f"LiveTraining draws models with two content latents and nothing beside them; this one has "
-                             f"{model.content} content latents and {given or 'no'} classes, conditions or groups")
-        figure = training_view(model.decode(latent_grid(10, span)), model.encode(self.images).content, self.labels, self.names,
-                               progress.history, progress.epochs, span)
+                             f"{model.content} content latents and {beside or 'no'} classes, conditions or groups")
+        grid, cloud = model.decode(latent_grid(GRID, SPAN)), model.encode(self.images).content
+        figure = training_view(grid, cloud, self.labels, self.names, progress.history, progress.epochs, SPAN)
         self.pictures.append(figure.picture)
         self._show(figure)
 
@@ -93,16 +96,16 @@ class LiveTraining:
         if Path(path).suffix not in (".webp", ".gif", ".png"):
             raise ValueError(f"path must end in .webp, .gif or .png, which can hold an animation; got {path}")
         first, *others = [picture.resize((picture.width * 2 // 3, picture.height * 2 // 3)) for picture in self.pictures]
-        durations = [round(1000 * seconds / len(self.pictures))] * len(others) + [2000]
+        durations = [round(1000 * seconds / len(self.pictures))] * len(others) + [2000]   # milliseconds
         first.save(path, save_all=True, append_images=others, duration=durations, loop=0, quality=60)
 
     def _moments(self, epochs):
         """The epochs after which to draw: dense at first, the last one always among them."""
-        return set(np.round(epochs * np.linspace(0, 1, self.frames + 1) ** 1.6).astype(int).tolist())
+        return set(np.round(epochs * np.linspace(0, 1, self.frames + 1) ** EARLY).astype(int).tolist())
 
     def _show(self, figure):
-        if self._panel:
-            self._panel.picture.value = figure._repr_mimebundle_()[0]["text/html"]
+        if self._controls:
+            self._controls.picture.value = figure._repr_mimebundle_()[0]["text/html"]
             return
         ipython = sys.modules.get("IPython")
         if ipython is None or ipython.get_ipython() is None:
@@ -114,7 +117,7 @@ class LiveTraining:
             self._display.update(figure)
 
 
-class Panel:
+class Controls:
     """Buttons to pause and to stop, a line of words, and the picture of a training in the background."""
 
     def __init__(self):

@@ -1,16 +1,20 @@
 """Explorers of a micrograph: which columns a threshold finds, and what a model makes of the patch about each.
 
-As in `explore`, the page does the work.  It holds a square region of the image, and cuts the patches from it by itself.
+The page holds a square region of the image, and cuts the patches from it by itself.
 """
 import numpy as np
 
-from cardslib.explorers.latent import DecoderExplorer, LatentExplorer, as_bytes, map_styles, names_of_classes, slider_values
-from cardslib.explorers.widget import Explorer, choice, slider, whole
+from cardslib.explorers.decoder import names_of_classes
+from cardslib.explorers.latent import EncodedImages, TravelExplorer
+from cardslib.explorers.packing import as_bytes
+from cardslib.explorers.sliders import choice_slider, index_slider, number_slider
+from cardslib.explorers.widget import Explorer
 from cardslib.geometry import inside
 from cardslib.validation import check_count, check_images, check_named_labels
 
+# A ring about a column: pixels (x, y) beside its middle, about 5 away.
 RING = np.array([(-1, -5), (0, -5), (1, -5), (3, -4), (4, -3), (5, -1), (5, 0), (5, 1), (4, 3), (3, 4), (1, 5), (0, 5), (-1, 5),
-                 (-3, 4), (-4, 3), (-5, 1), (-5, 0), (-5, -1), (-4, -3), (-3, -4)])   # as in explorer.js
+                 (-3, 4), (-4, 3), (-5, 1), (-5, 0), (-5, -1), (-4, -3), (-3, -4)])
 
 
 class ColumnExplorer(Explorer):
@@ -35,31 +39,25 @@ class ColumnExplorer(Explorer):
         self.sizes = [check_count("sizes", size, 2) for size in sizes]
         self.position = (np.asarray(position)[shown] - corner).astype(np.float32)
         self.strength = np.asarray(strength)[shown].astype(np.float32)
-        low, high = float(self.strength.min()), float(self.strength.max())
-        middle = int(((self.position - across / 2) ** 2).sum(1).argmin())
-        sliders = dict(threshold=slider("threshold", round(float(np.median(self.strength)), 2), np.floor(low * 100) / 100,
-                                        np.ceil(high * 100) / 100 + 0.01, 0.01),
-                       size=choice("patch size", self.sizes, self.sizes[len(self.sizes) // 2]),
-                       column=whole("column", len(self.position) - 1))
-        sliders["column"].value = middle
+        in_the_middle = int(((self.position - across / 2) ** 2).sum(1).argmin())
+        sliders = dict(threshold=_threshold_slider(self.strength),
+                       size=choice_slider("patch size", self.sizes, self.sizes[len(self.sizes) // 2]),
+                       column=index_slider("column", len(self.position), in_the_middle))
         arrays = dict(region=as_bytes(self.region), position=self.position, strength=self.strength)
-        super().__init__("columns", sliders, arrays, across=across, sizes=self.sizes, zoom=2)
+        super().__init__("columns", sliders, arrays, across=across, sizes=self.sizes, ring=RING.tolist(), zoom=2)
 
-    def tiles(self, threshold, size, column):
+    def panels(self, threshold, size, column):
         size = self.sizes[size]
-        picture, across = self.region.copy(), len(self.region)
         above = self.strength >= np.float32(threshold)
-        left, top = _half_up(self.position[column] - np.float32((size - 1) / 2)).clip(0, across - size)
-        patch = self.region[top:top + size, left:left + size]
-        for centre in _half_up(self.position[above]):
-            x, y = (centre + RING).T
-            seen = (x >= 0) & (x < across) & (y >= 0) & (y < across)
-            picture[y[seen], x[seen]] = 1
+        left, top = _half_up(self.position[column] - np.float32((size - 1) / 2)).clip(0, len(self.region) - size)
+        picture, patch = self.region.copy(), self.region[top:top + size, left:left + size]
+        for middle in _half_up(self.position[above]):
+            _mark_ring(picture, middle)
         _mark_frame(picture, left, top, size)
         return {f"{above.sum()} maxima above {threshold:.2f}": picture, f"patch of {size}×{size} pixels": patch}
 
 
-class PatchExplorer(LatentExplorer):
+class PatchExplorer(TravelExplorer):
     """A `LatentExplorer` of patches that shows where in the micrograph each was cut: click on a column to go there.
 
     model       a trained VAE;  micrograph: what the patches were cut from;  patches: `Patches`
@@ -71,30 +69,20 @@ class PatchExplorer(LatentExplorer):
         check_images(patches.images, model.shape, "patches")
         labels, names = check_named_labels(labels, names, len(patches)), names_of_classes(model, names)
         self.region, corner = _region(micrograph.image, corner, across)
-        shown = np.flatnonzero(inside(patches.corner, corner, corner + across - patches.size))
-        if not len(shown):
+        in_region = np.flatnonzero(inside(patches.corner, corner, corner + across - patches.size))
+        if not len(in_region):
             raise ValueError(f"patches must lie in the region of {across} pixels at {corner.tolist()}; none does")
-        latents = model.encode(patches.images[shown])
-        near = (np.abs(latents.content) <= span).all(1)
-        near = near if near.any() else near | True
-        shown, self.latents = shown[near], latents[near]
-        self.images, self.corner = patches.images[shown], patches.corner[shown] - corner
-        self.labels = None if labels is None else labels[shown]
-        arrays = dict(region=as_bytes(self.region), corner=self.corner.astype(np.float32), content=self.latents.content)
-        arrays |= {f"at/{name}": values.astype(np.float32) for name, values in slider_values(self.latents).items()}
-        arrays |= {} if labels is None else dict(label=self.labels.astype(np.uint8))
-        scene = dict(across=across)
-        if model.content:
-            two = np.pad(self.latents.content, ((0, 0), (0, max(0, 2 - model.content))))[:, :2]
-            arrays |= dict(points=two.astype(np.float16)) | ({} if labels is None else dict(pointLabel=arrays["label"]))
-            scene |= dict(map=dict(span=span, styles=map_styles(names)))
-        DecoderExplorer.__init__(self, "patch", model, names, span, dict(image=whole("image", len(shown) - 1)), arrays,
-                                 **scene, zoom=3)
+        images = patches.images[in_region]
+        data = EncodedImages(images, model.encode(images), None if labels is None else labels[in_region])
+        within = data.within(span)
+        shown, self.corner = data[within], patches.corner[in_region[within]] - corner
+        arrays = dict(region=as_bytes(self.region), corner=self.corner.astype(np.float32))
+        super().__init__("patch", model, names, span, shown, shown, arrays, across=across, zoom=3)
 
-    def tiles(self, image, **values):
+    def panels(self, image, **values):
         picture = self.region.copy()
-        _mark_frame(picture, *self.corner[self._nearest(image, values)], self.images.shape[1])
-        return {"where it lies": picture, **super().tiles(image, **values)}
+        _mark_frame(picture, *self.corner[self._nearest(image, values)], self.shown.images.shape[1])
+        return {"where it lies": picture, **super().panels(image, **values)}
 
 
 def _region(image, corner, across):
@@ -108,14 +96,28 @@ def _region(image, corner, across):
     return image[corner[1]:corner[1] + across, corner[0]:corner[0] + across], corner
 
 
+def _threshold_slider(strength):
+    """A slider from the weakest to beyond the strongest, in steps of 0.01, that starts at the median."""
+    low, high = float(strength.min()), float(strength.max())
+    return number_slider("threshold", round(float(np.median(strength)), 2), np.floor(low * 100) / 100,
+                         np.ceil(high * 100) / 100 + 0.01, 0.01)
+
+
 def _half_up(values):
     """Whole numbers next to some, halves upwards, as the page rounds."""
     return np.floor(values + np.float32(0.5)).astype(int)
 
 
+def _mark_ring(picture, middle):
+    """A white ring about a pixel (x, y), as far as it lies in the picture."""
+    pixels = middle + RING
+    x, y = pixels[inside(pixels, 0, len(picture) - 1)].T
+    picture[y, x] = 1
+
+
 def _mark_frame(picture, left, top, size):
     """A white frame with a black one inside, about the pixels that a patch holds."""
     for inset, value in ((0, 1), (1, 0)):
-        rows, columns = (slice(first + inset, first + size - inset) for first in (top, left))
-        picture[rows, [columns.start, columns.stop - 1]] = value
-        picture[[rows.start, rows.stop - 1], columns] = value
+        first_x, last_x, first_y, last_y = left + inset, left + size - 1 - inset, top + inset, top + size - 1 - inset
+        picture[first_y:last_y + 1, [first_x, last_x]] = value
+        picture[[first_y, last_y], first_x:last_x + 1] = value

@@ -1,140 +1,73 @@
-"""A decoder made small, for the page: the numbers that `explorer.js` needs to draw what the model draws.
+"""A decoder made small, for the page: the numbers that `js/decoders.js` needs to draw what the model draws.
 
-A decoder's last layer holds nearly all of its numbers: one column a hidden unit, one row a pixel.  But over the reach of the
-sliders the hidden units move together, so a few combinations of columns draw the same pictures; and a combination that
-matters little may be told in one byte a pixel.
+The last layer of a dense decoder holds nearly all of its numbers, a row a pixel and a column a hidden unit.  But over the reach
+of the sliders the hidden units move together.  So a product of low rank draws the same pictures,
+
+    logits = weight @ signals  ≈  gain * (basis.T @ (projection @ signals))
+
+with a few basis images of one byte a pixel.  All other layers go as they are, however many there are: array names end in the
+layer's number, from 0 on.
 """
 import zlib
 
 import numpy as np
+from torch import nn
 
-TOLERANCE = 7e-4     # of a pixel's value, over the samples that are looked at: 1e-3 is promised
-INVISIBLE = 2e-3     # half a grey level: allowed to a decoder that would take more than ENOUGH bytes
-ENOUGH = 200_000
-SAMPLES = 384
-FINE = 300           # times what may be left out: a column that matters more is told twice
-LEAST_SHOWN = 0.005  # of a grey pixel's slope: no pixel's logit may be told more coarsely than with this
+SAMPLES = 384           # inputs at which pictures are compared: three for each of the usual 128 units of a hidden layer
+AT_CORNERS = 1 / 4      # of the samples: there the sliders' reach ends, and most is at stake
 
+TOLERANCE = 7e-4        # of a pixel's value, at the samples: 1e-3 is promised, and between the samples it may be a little more
+INVISIBLE = 2e-3        # half a grey level, 0.5 / 255: allowed to a decoder that would take more than ENOUGH bytes
+ENOUGH = 200_000        # bytes of the basis, packed: in base64 half of the 500 kB that a page may take
+LEAST_VISIBLE = 0.005   # of the slope in a grey pixel: no logit is told more than 200 times as coarsely as a grey one
 
-def pack(arrays):
-    """{name: array} → ({name: [type, shape, first byte]}, all of them in one deflated block of bytes)."""
-    index, block = {}, b""
-    for name, array in arrays.items():
-        array = np.ascontiguousarray(array)
-        index[name] = [str(array.dtype), list(array.shape), len(block)]
-        block += array.tobytes() + b"\0" * (-array.nbytes % 4)   # a typed array begins at a multiple of its item's size
-    return index, zlib.compress(block, 9)
+BYTE = 127              # the largest whole number that has its opposite in an int8
+REST = 2 * BYTE         # what rounding leaves, within ±1/2, times this fills a byte again
+COARSEST = 0.02         # logits, left out at first: 0.005 of a grey pixel's value, too much for almost every decoder
+FINER = 1.4             # about √2: two steps halve what is left out, and no more bytes than that are wasted
+TWICE = 300             # times what may be left out: of a basis image that does more, already the rounding (1 / REST) shows
 
 
-def compact_decoder(model, inputs, span, seed=0):
+def compact_decoder(model, inputs, span):
     """What the page must know of a VAE's decoder: ({what it is}, {name: array}).
 
     inputs  what the decoder is given, in order: [name, 0] is a number within ±span, [name, k] one of k classes
+
+    A dense or warp decoder draws the same to 1e-3 of a pixel's value, or to half a grey level if it were too large otherwise.
     """
-    decoder, kind = model.decoder, model.kind
-    _check_finite(model)
-    of_coordinates = kind in ("spatial", "skip")   # asked at every pixel: quicker in a kernel, if there is one
-    about = dict(kind="asked" if of_coordinates else kind, shape=list(model.shape), kernel=of_coordinates)
-    if of_coordinates:
-        return about, _network_of_the_coordinates(decoder)
-    if kind == "warp":
+    decoder = model.decoder
+    _check_finite(decoder)
+    about = dict(name=decoder.name, pointwise=decoder.pointwise, shape=list(model.shape))
+    if decoder.pointwise:
+        return about, _pointwise_layers(decoder)
+    samples = _samples(inputs, span)
+    if decoder.name == "warp":
         about |= dict(side=decoder.side, reach=decoder.reach)
-        decoder = decoder.canvas
-    return about, _dense(decoder.layers, _samples(inputs, span, np.random.default_rng(seed)), kind == "warp")
+        return about, _dense_layers(decoder.canonical, samples, (decoder.side, decoder.side), between=True)
+    return about, _dense_layers(decoder, samples, model.shape, between=False)
 
 
-def _check_finite(model):
-    if not all(bool(values.isfinite().all()) for values in model.decoder.parameters()):
+def _check_finite(decoder):
+    if not all(bool(values.isfinite().all()) for values in decoder.parameters()):
         raise ValueError("model must have finite weights; its decoder's hold NaN or infinity: make a new model and train it "
                          "with a smaller learning_rate")
 
 
-def _samples(inputs, span, rng):
-    """Inputs (SAMPLES, …) within the reach of the sliders: a quarter of them at its corners, where most is at stake."""
-    columns = []
+def _samples(inputs, span):
+    """Inputs (SAMPLES, …) within the reach of the sliders; a single zero for a decoder without any."""
+    rng, parts = np.random.default_rng(0), []
+    at_corner = np.arange(SAMPLES) < SAMPLES * AT_CORNERS
     for _, count in inputs:
         if count:
-            columns.append(np.eye(count)[np.arange(SAMPLES) % count])
+            parts.append(np.eye(count)[np.arange(SAMPLES) % count])
         else:
             anywhere, corner = rng.uniform(-span, span, SAMPLES), span * rng.choice((-1, 1), SAMPLES)
-            columns.append(np.where(np.arange(SAMPLES) < SAMPLES // 4, corner, anywhere)[:, None])
-    return np.concatenate(columns, 1) if columns else np.zeros((1, 1))
+            parts.append(np.where(at_corner, corner, anywhere)[:, None])
+    return np.concatenate(parts, 1) if parts else np.zeros((1, 1))
 
 
-def _dense(layers, inputs, between):
-    """between: pixels are read between their neighbours as well (a canvas that is warped)."""
-    first, second, last = (layers[number] for number in (0, 2, 4))
-    small = dict(first=_array(first.weight), firstBias=_array(first.bias), second=_array(second.weight),
-                 secondBias=_array(second.bias))
-    weight = np.concatenate([_array(last.weight), _array(last.bias)[:, None]], 1).astype(float)   # (h·w, hidden + 1)
-    exact = _hidden(small, inputs) @ weight.T                            # (n, h·w) logits
-    small["second"] = small["second"].astype(np.float16)
-    shape = layers[-1].unflattened_size
-
-    def readings(logits):
-        return _readings(logits.reshape(-1, *shape), between)
-    return small | _columns(weight, _hidden(small, inputs), exact, readings)
-
-
-def _hidden(small, inputs):
-    """Signals of the last hidden layer, and a constant 1: (n, hidden + 1)."""
-    signal = inputs
-    for layer in ("first", "second"):
-        signal = signal @ small[layer].T.astype(float) + small[layer + "Bias"]
-        signal = signal * _sigmoid(signal)                               # SiLU
-    return np.concatenate([signal, np.ones((len(signal), 1))], 1)
-
-
-def _readings(logits, between):
-    """The logits (n, h, w) that are read: of each pixel, and half way to its neighbours on the right, below and across."""
-    if not between:
-        return [logits]
-    right = np.pad(logits[..., 1:], ((0, 0), (0, 0), (0, 1)), "edge")
-    below, across = (np.pad(values[:, 1:], ((0, 0), (0, 1), (0, 0)), "edge") for values in (logits, right))
-    return [logits, (logits + right) / 2, (logits + below) / 2, (logits + right + below + across) / 4]
-
-
-def _columns(weight, hidden, exact, readings):
-    """`weight` (p, h) as gain · columns (k, p), int8, · amounts (k, h), which holds for signals like hidden (n, h).
-
-    exact     (n, p): the logits that are to be drawn;  readings: a function from logits to all that is read of them
-
-    The gain (p,) is large where a pixel is always black or always white, and the exact logit does not show.  Columns that
-    matter much are told twice: coarse, then what is left.
-    """
-    exact = [_sigmoid(read) for read in readings(exact)]
-    slopes = [4 * (value * (1 - value)).max(0) for value in exact]
-    if len(slopes) > 1:   # a pixel counts as much as what lies between it and any neighbour
-        _, right, below, across = (np.pad(slope, ((1, 0), (1, 0))) for slope in slopes)
-        slopes += [right[1:, :-1], below[:-1, 1:], across[:-1, :-1], across[:-1, 1:], across[1:, :-1]]
-    shows = np.maximum.reduce(slopes).clip(LEAST_SHOWN).reshape(-1, 1)
-    weight = weight * shows
-    values, vectors = np.linalg.eigh(hidden.T @ hidden / len(hidden))
-    spread = vectors * np.sqrt(values.clip(0)) @ vectors.T               # (h, h): its square is the second moment
-    directions, sizes, _ = np.linalg.svd(weight @ spread, full_matrices=False)
-    peaks = np.abs(directions).max(0)
-    parts = (directions.T @ weight) * (peaks / 127)[:, None]             # (h, h): what each direction takes of the weight
-    scaled = directions / peaks * 127
-    coarse, fine = np.round(scaled), np.round((scaled - np.round(scaled)) * 254)
-    limit = 0.02                                                         # of a logit: what may be left out
-    while True:
-        chosen, twice = sizes * peaks > limit, sizes * peaks > FINE * limit
-        columns = np.concatenate([coarse[:, chosen], fine[:, twice]], 1).T
-        amounts = np.concatenate([parts[chosen], parts[twice] / 254]).astype(np.float32)
-        made = readings((hidden @ amounts.T @ columns) / shows[:, 0])
-        missed = max(np.abs(_sigmoid(read) - value).max() for read, value in zip(made, exact))
-        columns = columns.astype(np.int8)
-        large = missed <= INVISIBLE and len(zlib.compress(columns.tobytes(), 1)) > ENOUGH
-        if missed <= TOLERANCE or large or twice.all():
-            return dict(amounts=amounts, columns=columns, gain=(1 / shows[:, 0]).astype(np.float32))
-        limit /= 1.4
-
-
-def _sigmoid(logits):
-    return 1 / (1 + np.exp(-logits))
-
-
-def _network_of_the_coordinates(decoder):
+def _pointwise_layers(decoder):
+    """Layer 0 takes waves and content; later ones the layer before, and with skip both again."""
     arrays = dict(waves=_array(decoder.waves), last=_array(decoder.last.weight), lastBias=_array(decoder.last.bias))
     for number, (of_waves, of_content) in enumerate(zip(decoder.of_waves, decoder.of_content)):
         arrays |= {f"waves{number}": _array(of_waves.weight), f"content{number}": _array(of_content.weight),
@@ -142,6 +75,106 @@ def _network_of_the_coordinates(decoder):
     for number, layer in enumerate(decoder.hidden, 1):
         arrays |= {f"hidden{number}": _array(layer.weight), f"hiddenBias{number}": _array(layer.bias)}
     return arrays
+
+
+def _dense_layers(decoder, samples, shape, between):
+    """Linear layers with SiLU between them, the last one as a product.
+
+    samples  (n, inputs), at which the pictures, of `shape`, are compared
+    between  whether pictures are read between their pixels as well, as those are that a pose moves
+    """
+    *before, last = (layer for layer in decoder.layers if isinstance(layer, nn.Linear))
+    layers = [(_array(layer.weight), _array(layer.bias)) for layer in before]
+    weight = np.concatenate([_array(last.weight), _array(last.bias)[:, None]], 1).astype(float)   # (p, hidden + 1)
+    exact = _signals(layers, samples) @ weight.T                         # (n, p) logits
+    layers[1:] = [(square.astype(np.float16), bias) for square, bias in layers[1:]]   # the first has few inputs: it stays exact
+    product = _product(weight, _signals(layers, samples), exact, lambda logits: _readings(logits, shape, between))
+    numbered = {f"{name}{n}": array for n, layer in enumerate(layers) for name, array in zip(("weight", "bias"), layer)}
+    return numbered | product
+
+
+def _signals(layers, inputs):
+    """What the last layer gets: the signals of the layer before it, and a constant 1 for its bias: (n, hidden + 1)."""
+    signals = inputs
+    for weight, bias in layers:
+        signals = signals @ weight.T.astype(float) + bias
+        signals = signals * _sigmoid(signals)                            # SiLU
+    return np.concatenate([signals, np.ones((len(signals), 1))], 1)
+
+
+def _readings(logits, shape, between):
+    """What is read of pictures (n, h·w): each pixel, (n, h, w), and half way to its neighbours on the right, below, across."""
+    logits = logits.reshape(-1, *shape)
+    if not between:
+        return [logits]
+    right = np.pad(logits[..., 1:], ((0, 0), (0, 0), (0, 1)), "edge")
+    below, across = (np.pad(values[:, 1:], ((0, 0), (0, 1), (0, 0)), "edge") for values in (logits, right))
+    return [logits, (logits + right) / 2, (logits + below) / 2, (logits + right + below + across) / 4]
+
+
+# ---------------------------------------------------------------------- the last layer as a product
+
+def _product(weight, signals, exact, read):
+    """{projection (k, h), basis (k, p) int8, gain (p,)}: weight (p, h) as a product that holds for signals like these (n, h).
+
+    exact  (n, p) logits that are to be drawn;  read: from logits (n, p) to all that is read of the pictures
+    """
+    values = [_sigmoid(reading) for reading in read(exact)]
+    visibility = _visibility(values).reshape(-1, 1)                      # (p, 1)
+    directions, sizes, projection = _principal_directions(weight * visibility, signals)
+    peaks = np.abs(directions).max(0)
+    coarse, fine = _in_two_bytes(directions / peaks)
+    projection = projection * (peaks / BYTE)[:, None]
+    limit = COARSEST
+    while True:
+        kept, kept_twice = sizes * peaks > limit, sizes * peaks > TWICE * limit
+        small = np.concatenate([projection[kept], projection[kept_twice] / REST]).astype(np.float32)   # (k, h)
+        basis = np.concatenate([coarse[:, kept], fine[:, kept_twice]], 1).T                            # (k, p)
+        drawn = read((signals @ small.T @ basis) / visibility[:, 0])
+        error = max(np.abs(_sigmoid(reading) - value).max() for reading, value in zip(drawn, values))
+        basis = basis.astype(np.int8)
+        if error <= TOLERANCE or kept_twice.all() or (error <= INVISIBLE and _packed(basis) > ENOUGH):
+            return dict(projection=small, basis=basis, gain=(1 / visibility[:, 0]).astype(np.float32))
+        limit /= FINER
+
+
+def _visibility(values):
+    """How much an error of a pixel's logit shows, (h, w): 1 in a grey pixel, nearly 0 in one that is always black or white.
+
+    values  (n, h, w) in [0, 1] each: what is read, see `_readings`.  A pixel counts as much as what lies between it and any
+    neighbour.
+    """
+    slopes = [4 * (value * (1 - value)).max(0) for value in values]      # of the sigmoid, 1/4 at most
+    if len(slopes) > 1:
+        _, right, below, across = (np.pad(slope, ((1, 0), (1, 0))) for slope in slopes)
+        slopes += [right[1:, :-1], below[:-1, 1:], across[:-1, :-1], across[:-1, 1:], across[1:, :-1]]   # left, above, corners
+    return np.maximum.reduce(slopes).clip(LEAST_VISIBLE)
+
+
+def _principal_directions(weight, signals):
+    """Directions (p, h) in which pictures differ most, their sizes (h,) in logits, and each one's part of the weight, (h, h).
+
+    The principal components (about zero) of the logits weight @ signals: their leading products are the best of their rank.
+    """
+    values, vectors = np.linalg.eigh(signals.T @ signals / len(signals))
+    spread = vectors * np.sqrt(values.clip(0)) @ vectors.T               # (h, h): its square is the second moment
+    directions, sizes, _ = np.linalg.svd(weight @ spread, full_matrices=False)
+    return directions, sizes, directions.T @ weight
+
+
+def _in_two_bytes(values):
+    """Values in [-1, 1] as whole numbers within ±BYTE: coarse / BYTE + fine / (BYTE · REST)."""
+    coarse = np.round(values * BYTE)
+    return coarse, np.round((values * BYTE - coarse) * REST)
+
+
+def _packed(array):
+    """Bytes that an array takes, packed as quickly as possible."""
+    return len(zlib.compress(array.tobytes(), 1))
+
+
+def _sigmoid(logits):
+    return 1 / (1 + np.exp(-logits))
 
 
 def _array(parameter):

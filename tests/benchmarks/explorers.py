@@ -8,7 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "explorers")]
 from browser import PRINT, chromium, moves, new_page, until  # noqa: E402
 from test_browser import READY, RUN_ALL, jupyterlab, write_notebook  # noqa: E402
 

@@ -115,7 +115,7 @@ def test_a_page_shows_what_python_computes(opened, explorers, name):
     here = ready(page.locator(".cards-explorer"))
     for _ in range(3):
         values = {}
-        for slider, about in zip(here.get_by_role("slider").all(), explorer.canvas.scene["sliders"]):
+        for slider, about in zip(here.get_by_role("slider").all(), explorer.widget.spec["sliders"]):
             if about["name"] != "image" or name == "reconstruction":
                 stop = about["min"] + about["step"] * rng.integers(round((about["max"] - about["min"]) / about["step"]) + 1)
                 slider.evaluate(MOVE, float(stop))
@@ -123,11 +123,11 @@ def test_a_page_shows_what_python_computes(opened, explorers, name):
         page.wait_for_timeout(100)
         if "image" not in values and "image" in explorer.values:
             values["image"] = int(here.get_by_role("slider").last.input_value())
-        tiles = explorer.tiles(**{key: int(value) if key in ("suit", "class", "width", "image") else value
+        panels = explorer.panels(**{key: int(value) if key in ("suit", "class", "width", "image") else value
                                   for key, value in values.items()})
-        assert here.locator("figcaption").all_inner_texts() == list(tiles)
+        assert here.locator("figcaption").all_inner_texts() == list(panels)
         tolerance = 13 if name == "cards" else 1.5 if name != "reconstruction" else 2.1   # grey levels
-        for (width, pixels), image in zip(here.evaluate(SHOWN), tiles.values()):
+        for (width, pixels), image in zip(here.evaluate(SHOWN), panels.values()):
             times = enlargement(image.shape[1])
             expected = image.clip(0, 1).repeat(times, 0).repeat(times, 1)
             assert width == expected.shape[1]
@@ -158,7 +158,7 @@ def test_a_chosen_image_is_reconstructed(opened, explorers):
     until(lambda: re.search("image 17, .* 0.00 away", here.get_by_role("status").inner_text()))
     (_, decoded), *_ = here.evaluate(SHOWN)
     explorer = explorers["posed"]
-    expected = explorer.model.decode(explorer.latents[17])[0].repeat(2, 0).repeat(2, 1)
+    expected = explorer.model.decode(explorer.shown.latents[17])[0].repeat(2, 0).repeat(2, 1)
     assert np.abs(np.reshape(decoded, expected.shape) - 255 * expected).max() <= 1.5
 
 
@@ -264,7 +264,7 @@ def test_exercises_lead_to_their_lecture(opened):
 
 @needs_chromium
 def test_an_error_in_the_page_is_said_in_words(browser, site, tmp_path):
-    broken = (site / "explorers/latent.html").read_text("utf-8").replace('"at/z1"', '"at/no"').replace('"columns"', '"no"', 1)
+    broken = (site / "explorers/latent.html").read_text("utf-8").replace('"at/z1"', '"at/no"').replace('"basis"', '"no"', 1)
     (tmp_path / "broken.html").write_text(broken, "utf-8")
     page = browser.new_page()
     page.goto((tmp_path / "broken.html").as_uri())
@@ -278,7 +278,7 @@ def test_nothing_in_the_site_names_a_network(site):
 
 
 def test_an_explorer_whose_page_is_too_large_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("cardslib.course.site.LARGEST", 1000)
+    monkeypatch.setattr("cardslib.course.site.LARGEST_EXPLORER", 1000)
     with pytest.raises(ValueError, match=r"^explorers/card.html must not be larger than 1,000 bytes"):
         build(tmp_path, [], {"card": ("A card", "", CardExplorer())})
 

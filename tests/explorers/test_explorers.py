@@ -1,6 +1,6 @@
 """The explorers in Python: sliders, what is told to the page, what goes wrong, and that nothing is left behind.
 
-That the page then shows what it should is in test_pages.py and test_browser.py.
+That the page then shows what it should is in test_page_decoders.py, course/test_site.py and test_browser.py.
 """
 import json
 import os
@@ -25,11 +25,12 @@ from cardslib.explorers import (
     images,
     latent,
 )
-from cardslib.explorers.latent import latents_of
+from cardslib.explorers.decoder import DecoderExplorer, latents_of
+from cardslib.explorers.latent import TravelExplorer
 from cardslib.explorers.widget import Explorer
 from cardslib.models import VAE, Latents, Pose
 
-KINDS = [CardExplorer, LatentExplorer, ManifoldExplorer, StyleExplorer, ReconstructionExplorer]
+EXPLORERS = [CardExplorer, LatentExplorer, ManifoldExplorer, StyleExplorer, ReconstructionExplorer]
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +42,19 @@ def posed():
 @pytest.fixture
 def make(cards, trained):
     """A function from an explorer's class to an explorer."""
-    def make(kind):
-        if kind is CardExplorer:
+    def make(explorer):
+        if explorer is CardExplorer:
             return CardExplorer()
-        if kind is LatentExplorer:
+        if explorer is LatentExplorer:
             return LatentExplorer(trained, cards.images[:200], cards.suit[:200], SUITS)
-        if kind is ReconstructionExplorer:
+        if explorer is ReconstructionExplorer:
             images = cards.images[:20]
             return ReconstructionExplorer(images, {width: np.clip(images * width / 8, 0, 1) for width in (1, 2, 4)})
-        return kind(VAE((24, 24), classes=4), SUITS)
+        return explorer(VAE((24, 24), classes=4), SUITS)
     return make
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=EXPLORERS)
 def explorer(request, make):
     return make(request.param)
 
@@ -74,23 +75,23 @@ def test_each_slider_is_swept_over_its_whole_range(explorer):
         pictures = set()
         for value in stops(slider):
             slider.value = value
-            tiles = explorer.tiles(**explorer.values)
-            assert all(image.min() >= 0 and image.max() <= 1 for image in tiles.values())
-            pictures.add(b"".join(image.tobytes() for image in tiles.values()))
+            panels = explorer.panels(**explorer.values)
+            assert all(image.min() >= 0 and image.max() <= 1 for image in panels.values())
+            pictures.add(b"".join(image.tobytes() for image in panels.values()))
         assert len(pictures) > 1 or name == "image", name   # the nearest image is chosen by the content
 
 
-def test_every_slider_is_linked_to_the_canvas_in_the_page(explorer):
+def test_every_slider_is_linked_to_the_widget_in_the_page(explorer):
     links = {(link.source[0].model_id, link.source[1]): link.target for link in explorer._links}
     assert len(links) == len(explorer.sliders)
     for name, slider in explorer.sliders.items():
-        canvas, trait = links[slider.model_id, "index" if isinstance(slider, widgets.SelectionSlider) else "value"]
-        assert canvas is explorer.canvas and trait == name and canvas.traits(sync=True)[name]
-        assert getattr(canvas, name) == explorer.values[name]
+        widget, trait = links[slider.model_id, "index" if isinstance(slider, widgets.SelectionSlider) else "value"]
+        assert widget is explorer.widget and trait == name and widget.traits(sync=True)[name]
+        assert getattr(widget, name) == explorer.values[name]
 
 
 def test_the_page_knows_name_range_and_words_of_every_slider(explorer):
-    for (name, slider), about in zip(explorer.sliders.items(), explorer.canvas.scene["sliders"], strict=True):
+    for (name, slider), about in zip(explorer.sliders.items(), explorer.widget.spec["sliders"], strict=True):
         assert about["name"] == name and about["label"] == slider.description != ""
         if isinstance(slider, widgets.SelectionSlider):
             assert about["options"] == [str(option) for option in stops(slider)] and about["max"] == len(stops(slider)) - 1
@@ -99,13 +100,13 @@ def test_the_page_knows_name_range_and_words_of_every_slider(explorer):
 
 
 def test_what_the_page_is_told_is_json_and_small(explorer):
-    json.dumps(explorer.canvas.scene)
+    json.dumps(explorer.widget.spec)
     assert len(explorer.html().encode()) < 500_000
 
 
-def test_sliders_stand_beside_the_canvas(explorer):
-    box, canvas = explorer.children
-    assert list(box.children) == list(explorer.sliders.values()) and canvas is explorer.canvas
+def test_sliders_stand_beside_the_widget(explorer):
+    box, widget = explorer.children
+    assert list(box.children) == list(explorer.sliders.values()) and widget is explorer.widget
 
 
 def test_where_no_widget_is_shown_there_is_a_still_with_words(explorer):
@@ -115,10 +116,10 @@ def test_where_no_widget_is_shown_there_is_a_still_with_words(explorer):
     assert "application/vnd.jupyter.widget-view+json" in shown
 
 
-def test_no_kind_of_explorer_is_left_out_above():
-    kinds = {kind for module in (images, latent) for kind in vars(module).values()
-             if isinstance(kind, type) and issubclass(kind, Explorer)}
-    assert kinds - {Explorer, latent.DecoderExplorer} == set(KINDS)
+def test_no_explorer_is_left_out_above():
+    found = {one for module in (images, latent) for one in vars(module).values()
+             if isinstance(one, type) and issubclass(one, Explorer)}
+    assert found - {Explorer, DecoderExplorer, TravelExplorer} == set(EXPLORERS)
 
 
 # ---------------------------------------------------------------------- a card
@@ -126,8 +127,8 @@ def test_no_kind_of_explorer_is_left_out_above():
 @pytest.mark.parametrize("suit", SUITS)
 def test_the_card_explorer_starts_with_any_suit_upright(suit):
     explorer = CardExplorer(suit, size=24)
-    tiles = explorer.tiles(**explorer.values)
-    assert list(tiles) == [suit] and np.array_equal(tiles[suit], render([SUITS.index(suit)], [0], [0], [(0, 0)], 24)[0])
+    panels = explorer.panels(**explorer.values)
+    assert list(panels) == [suit] and np.array_equal(panels[suit], render([SUITS.index(suit)], [0], [0], [(0, 0)], 24)[0])
 
 
 def test_the_card_explorer_covers_the_lectures_ranges(make):
@@ -156,7 +157,7 @@ def test_a_model_with_a_pose_has_sliders_for_its_parts(posed, cards):
     only_shift = LatentExplorer(VAE((24, 24), pose=Pose(shift=0.1)), cards.images[:10])
     assert list(only_shift.sliders) == ["z1", "z2", "right", "down", "image"]
     nameless = LatentExplorer(VAE((24, 24), content=0, pose=Pose(rotation=True)), cards.images[:10])
-    assert list(nameless.sliders) == ["rotation", "image"] and "map" not in nameless.canvas.scene
+    assert list(nameless.sliders) == ["rotation", "image"] and "map" not in nameless.widget.spec
 
 
 def test_a_conditional_model_has_a_slider_for_its_class(cards):
@@ -164,9 +165,9 @@ def test_a_conditional_model_has_a_slider_for_its_class(cards):
     assert list(explorer.sliders) == ["z1", "z2", "class", "image"]
     for number, suit in enumerate(SUITS):
         explorer.sliders["class"].value = suit
-        tiles = explorer.tiles(**explorer.values)
-        assert np.allclose(tiles["decoded"], explorer.model.decode([[0, 0]], [number])[0], atol=1e-6)
-        assert list(tiles)[-1].endswith(f"a {suit}")   # the nearest image is one of that class
+        panels = explorer.panels(**explorer.values)
+        assert np.allclose(panels["decoded"], explorer.model.decode([[0, 0]], [number])[0], atol=1e-6)
+        assert list(panels)[-1].endswith(f"a {suit}")   # the nearest image is one of that class
 
 
 def test_groups_and_conditions_have_sliders_too(cards):
@@ -176,9 +177,9 @@ def test_groups_and_conditions_have_sliders_too(cards):
     told = LatentExplorer(VAE((24, 24), content=1, conditions=2), images, conditions=np.zeros((20, 2)))
     assert list(told.sliders) == ["z1", "condition1", "condition2", "image"]
     for explorer, name, value in ((joint, "group", 3), (told, "condition2", 1.5)):
-        before = explorer.tiles(**explorer.values)["decoded"]
+        before = explorer.panels(**explorer.values)["decoded"]
         explorer.sliders[name].value = value
-        assert not np.array_equal(explorer.tiles(**explorer.values)["decoded"], before)
+        assert not np.array_equal(explorer.panels(**explorer.values)["decoded"], before)
 
 
 def test_sliders_and_latents_say_the_same(posed, cards):
@@ -190,52 +191,52 @@ def test_sliders_and_latents_say_the_same(posed, cards):
 
 def test_the_canonical_picture_is_moved_by_the_content_only(posed, cards):
     explorer = LatentExplorer(posed, cards.images[:10])
-    first = explorer.tiles(**explorer.values)
+    first = explorer.panels(**explorer.values)
     for name in ("rotation", "right", "down", "scale", "shear"):
         explorer.sliders[name].value = explorer.sliders[name].max
-    then = explorer.tiles(**explorer.values)
+    then = explorer.panels(**explorer.values)
     assert np.array_equal(first["in pose zero"], then["in pose zero"]) and not np.allclose(first["decoded"], then["decoded"])
 
 
 def test_the_nearest_image_is_the_nearest(make, trained, cards):
     explorer = make(LatentExplorer)
     explorer.sliders["z1"].value, explorer.sliders["z2"].value = 1.0, -0.5
-    nearest = np.linalg.norm(explorer.latents.content - (1.0, -0.5), axis=1).argmin()
-    title, image = list(explorer.tiles(**explorer.values).items())[-1]
-    assert np.array_equal(image, explorer.images[nearest])
-    assert title == f"image {nearest}, a {SUITS[explorer.labels[nearest]]}"
+    nearest = np.linalg.norm(explorer.shown.latents.content - (1.0, -0.5), axis=1).argmin()
+    title, image = list(explorer.panels(**explorer.values).items())[-1]
+    assert np.array_equal(image, explorer.shown.images[nearest])
+    assert title == f"image {nearest}, a {SUITS[explorer.shown.label[nearest]]}"
     assert any(np.array_equal(image, card) and SUITS[suit] in title for card, suit in zip(cards.images[:200], cards.suit))
 
 
 def test_only_images_within_reach_of_the_sliders_are_offered(trained, cards):
     explorer = LatentExplorer(trained, cards.images, span=1.0)
-    assert 0 < len(explorer.images) < len(cards) and np.abs(explorer.latents.content).max() <= 1
-    assert explorer.sliders["image"].max == len(explorer.images) - 1
+    assert 0 < len(explorer.shown.images) < len(cards) and np.abs(explorer.shown.latents.content).max() <= 1
+    assert explorer.sliders["image"].max == len(explorer.shown.images) - 1
 
 
 def test_many_images_do_not_make_the_page_large(trained, rng=np.random.default_rng(0)):   # noqa: B008
     noise = rng.uniform(size=(3000, 24, 24)).astype(np.float32)
     explorer = LatentExplorer(trained, noise, span=10)
-    assert 10 < len(explorer.images) < 200 and len(explorer.html()) < 400_000
+    assert 10 < len(explorer.shown.images) < 200 and len(explorer.html()) < 400_000
 
 
 def test_small_digits_can_be_explored_too():
     digits = load_digits()
     explorer = LatentExplorer(VAE((8, 8)), digits.images[:50], digits.label[:50], range(10))
-    assert any(list(explorer.tiles(**explorer.values))[-1].endswith(f", a {digit}") for digit in range(10))
+    assert any(list(explorer.panels(**explorer.values))[-1].endswith(f", a {digit}") for digit in range(10))
 
 
-@pytest.mark.parametrize("kind, given, problem", [
+@pytest.mark.parametrize("explorer, arguments, problem", [
     (LatentExplorer, dict(labels=np.zeros(10, int)), "^labels and names go together"),
     (LatentExplorer, dict(names=SUITS), "^labels and names go together"),
     (LatentExplorer, dict(labels=np.full(10, 4), names=SUITS), r"^labels must lie within 0 … 3"),
     (LatentExplorer, dict(span=-1), "^span must be a finite number of at least 0.1"),
     (ManifoldExplorer, dict(grid=1), "^grid must be a whole number of at least 2"),
 ])
-def test_arguments_that_do_not_fit_are_named(trained, cards, kind, given, problem):
-    data = [cards.images[:10]] if kind is LatentExplorer else []
+def test_arguments_that_do_not_fit_are_named(trained, cards, explorer, arguments, problem):
+    data = [cards.images[:10]] if explorer is LatentExplorer else []
     with pytest.raises(ValueError, match=problem):
-        kind(trained, *data, **given)
+        explorer(trained, *data, **arguments)
 
 
 def test_models_that_do_not_fit_are_named(trained, cards):
@@ -244,9 +245,9 @@ def test_models_that_do_not_fit_are_named(trained, cards):
         LatentExplorer(trained, cards.images[:, :20])
     with pytest.raises(ValueError, match="^labels are missing: this VAE is conditional on 4 classes"):
         LatentExplorer(conditional, cards.images[:10])
-    for kind in (StyleExplorer, ManifoldExplorer):
+    for explorer in (StyleExplorer, ManifoldExplorer):
         with pytest.raises(ValueError, match="^names must name the 4 classes of this model; got 3"):
-            kind(conditional, SUITS[:3])
+            explorer(conditional, SUITS[:3])
     with pytest.raises(ValueError, match="^model must be conditional for a StyleExplorer"):
         StyleExplorer(trained)
     with pytest.raises(ValueError, match="^model must have content latents for a grid"):
@@ -255,7 +256,7 @@ def test_models_that_do_not_fit_are_named(trained, cards):
 
 def test_classes_without_names_are_numbered():
     explorer = StyleExplorer(VAE((8, 8), classes=3))
-    assert list(explorer.tiles(**explorer.values)) == ["0", "1", "2"] and list(explorer.sliders) == ["z1", "z2"]
+    assert list(explorer.panels(**explorer.values)) == ["0", "1", "2"] and list(explorer.sliders) == ["z1", "z2"]
 
 
 # ---------------------------------------------------------------------- reconstructions
@@ -264,9 +265,9 @@ def test_the_reconstruction_explorer_shows_reconstruction_original_and_differenc
     explorer = make(ReconstructionExplorer)
     explorer.sliders["width"].value, explorer.sliders["image"].value = 4, 7
     original, made = cards.images[7], cards.images[7] * 4 / 8
-    tiles = explorer.tiles(**explorer.values)
-    assert list(tiles) == ["through 4", "image 7", "difference"]
-    assert all(map(np.allclose, tiles.values(), (made, original, np.abs(original - made))))
+    panels = explorer.panels(**explorer.values)
+    assert list(panels) == ["through 4", "image 7", "difference"]
+    assert all(map(np.allclose, panels.values(), (made, original, np.abs(original - made))))
 
 
 @pytest.mark.parametrize("made, problem", [
@@ -286,17 +287,17 @@ def asked(monkeypatch):
     """A function that asks an explorer's kernel side as the page does, and returns the answer: (message, buffers)."""
     def asked(explorer, *rows):
         answers = []
-        monkeypatch.setattr(explorer.canvas, "send", lambda message, buffers=None: answers.append((message, buffers)))
-        explorer.canvas._handle_custom_msg(dict(number=7, rows=list(rows)), [])
+        monkeypatch.setattr(explorer.widget, "send", lambda message, buffers=None: answers.append((message, buffers)))
+        explorer.widget._handle_custom_msg(dict(number=7, rows=list(rows)), [])
         return answers[0]
     return asked
 
 
-@pytest.mark.parametrize("kind", ["spatial", "skip"])
-def test_a_decoder_of_coordinates_is_computed_here_if_the_page_asks(asked, cards, kind):
-    model = VAE((24, 24), pose=Pose(shift=0.1), decoder=kind)
+@pytest.mark.parametrize("decoder", ["spatial", "skip"])
+def test_a_decoder_of_coordinates_is_computed_here_if_the_page_asks(asked, cards, decoder):
+    model = VAE((24, 24), pose=Pose(shift=0.1), decoder=decoder)
     explorer = LatentExplorer(model, cards.images[:10])
-    assert explorer.canvas.scene["decoder"]["kernel"]
+    assert explorer.widget.spec["decoder"]["pointwise"]
     row = dict(z1=1.0, z2=0, right=0.1, down=0, image=3)
     message, (pixels,) = asked(explorer, row, {**row, "z2": 2.0})
     expected = model.decode(Latents(np.array([[1.0, 0], [1, 2]]), shift=np.array([[0.1, 0]] * 2)))
@@ -314,7 +315,7 @@ def test_what_goes_wrong_here_is_told_to_the_page(asked, trained, cards):
 
 
 def test_the_page_decodes_dense_and_warp_by_itself(trained, posed, cards):
-    assert not any(LatentExplorer(model, cards.images[:5]).canvas.scene["decoder"]["kernel"] for model in (trained, posed))
+    assert not any(LatentExplorer(model, cards.images[:5]).widget.spec["decoder"]["pointwise"] for model in (trained, posed))
 
 
 # ---------------------------------------------------------------------- nothing is left behind

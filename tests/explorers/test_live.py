@@ -72,7 +72,7 @@ def test_the_last_picture_is_that_of_the_finished_model(watched, cards):
     assert np.allclose(np.sort(drawn, 0), np.sort(expected, 0), atol=1e-5)
 
 
-def test_the_cloud_is_that_of_the_given_images_coloured_by_their_labels(watched, cards):
+def test_the_cloud_is_that_of_the_images_coloured_by_their_labels(watched, cards):
     cloud = watched[1][-1].axes[1]
     assert [points.get_label() for points in cloud.collections] == list(SUITS)
     assert [len(points.get_offsets()) for points in cloud.collections] == np.bincount(cards.suit[:100]).tolist()
@@ -104,16 +104,16 @@ def test_a_notebook_shows_one_picture_that_is_updated(cards, monkeypatch):
     monkeypatch.setattr(IPython, "get_ipython", object)
     monkeypatch.setattr(IPython.display, "display", lambda figure, display_id: shown.append(("display", figure.alt)) or handle)
     fit(VAE((24, 24)), cards.images[:100], epochs=2, progress=False, callback=LiveTraining(cards.images[:100], frames=2))
-    kinds, words = zip(*shown)
-    assert kinds == ("display", "update", "update") and all("while it learns" in alt for alt in words)
+    ways, words = zip(*shown)
+    assert ways == ("display", "update", "update") and all("while it learns" in alt for alt in words)
 
 
-@pytest.mark.parametrize("kind", ["webp", "gif", "png"])
-def test_a_training_is_saved_as_an_animation(watched, tmp_path, kind):
-    path = tmp_path / f"training.{kind}"
+@pytest.mark.parametrize("suffix", ["webp", "gif", "png"])
+def test_a_training_is_saved_as_an_animation(watched, tmp_path, suffix):
+    path = tmp_path / f"training.{suffix}"
     watched[0].save(path, seconds=4)
     with Image.open(path) as animation:
-        assert animation.n_frames == EPOCHS + 1 and animation.format == kind.upper()
+        assert animation.n_frames == EPOCHS + 1 and animation.format == suffix.upper()
         durations, frames = [], []
         for frame in range(animation.n_frames):
             animation.seek(frame)
@@ -154,24 +154,24 @@ def test_a_started_training_learns_what_fit_learns(small):
     live, model = small
     history = live.start(model, IMAGES, epochs=3).wait()
     assert history.loss == fit(VAE((4, 4), hidden=4), IMAGES, epochs=3, progress=False).loss
-    assert live._panel.words.value.startswith("epoch 3 of 3") and live._panel.words.value.endswith("finished")
+    assert live._controls.words.value.startswith("epoch 3 of 3") and live._controls.words.value.endswith("finished")
 
 
 def test_it_is_paused_goes_on_and_is_stopped(small):
     live, model = small
     live.start(model, IMAGES, epochs=100_000)
-    panel = live._panel
-    panel.pause.value = True
+    controls = live._controls
+    controls.pause.value = True
     time.sleep(0.2)
-    paused = panel.words.value
+    paused = controls.words.value
     time.sleep(0.2)
-    assert panel.words.value == paused and panel.pause.description == "go on"
-    panel.pause.value = False
+    assert controls.words.value == paused and controls.pause.description == "go on"
+    controls.pause.value = False
     time.sleep(0.2)
-    assert panel.words.value != paused and panel.pause.description == "pause"
-    panel.pause.value = True
-    panel.stop.click()   # paused or not
-    assert live.wait().interrupted and panel.words.value.endswith("· stopped") and panel.pause.disabled
+    assert controls.words.value != paused and controls.pause.description == "pause"
+    controls.pause.value = True
+    controls.stop.click()   # paused or not
+    assert live.wait().interrupted and controls.words.value.endswith("· stopped") and controls.pause.disabled
 
 
 def test_what_goes_wrong_in_the_background_is_said_and_raised(small):
@@ -179,7 +179,7 @@ def test_what_goes_wrong_in_the_background_is_said_and_raised(small):
     live.start(model, IMAGES[:, :3])
     with pytest.raises(ValueError, match="^images must be"):
         live.wait()
-    assert live._panel.words.value.startswith("ValueError: images must be")
+    assert live._controls.words.value.startswith("ValueError: images must be")
 
 
 def test_a_view_has_one_training_and_waits_for_none_that_is_not_there(small):
@@ -191,7 +191,7 @@ def test_a_view_has_one_training_and_waits_for_none_that_is_not_there(small):
         live.start(model, IMAGES)
 
 
-def test_running_the_cell_again_stops_the_former_training_and_closes_its_panel(small, monkeypatch):
+def test_running_the_cell_again_stops_the_former_training_and_closes_its_buttons(small, monkeypatch):
     shell = SimpleNamespace(kernel=True, parent_header=dict(metadata=dict(cellId="live"), header=dict(msg_id="1"), content={}))
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
     monkeypatch.setattr(IPython.display, "display", lambda shown: None)
@@ -200,6 +200,6 @@ def test_running_the_cell_again_stops_the_former_training_and_closes_its_panel(s
     shell.parent_header = dict(metadata=dict(cellId="live"), header=dict(msg_id="2"), content={})
     second = LiveTraining(np.eye(4)[None]).start(VAE((4, 4), hidden=4), IMAGES, epochs=1)
     second.wait()
-    assert live.history.interrupted and not live._panel.thread.is_alive()
-    second._panel.close()
+    assert live.history.interrupted and not live._controls.thread.is_alive()
+    second._controls.close()
     assert set(_instances) == before

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 from browser import chromium, needs_chromium, new_page, until
-from test_explore import stops
+from test_explorers import stops
 
 from cardslib.explorers import ColumnExplorer, PatchExplorer
 from cardslib.microscopy.atomic_columns import find_columns
@@ -42,23 +42,24 @@ def test_each_slider_is_swept_over_its_whole_range(explorer):
         pictures, before = set(), slider.value
         for value in stops(slider):
             slider.value = value
-            tiles = explorer.tiles(**explorer.values)
-            assert all(image.min() >= 0 and image.max() <= 1 for image in tiles.values())
-            pictures.add(b"".join(image.tobytes() for image in tiles.values()))
+            panels = explorer.panels(**explorer.values)
+            assert all(image.min() >= 0 and image.max() <= 1 for image in panels.values())
+            pictures.add(b"".join(image.tobytes() for image in panels.values()))
         slider.value = before
         assert len(pictures) > 1 or name == "image", name
     assert explorer.values == start
 
 
 def test_what_the_page_is_told_is_json_and_small(explorer):
-    json.dumps(explorer.canvas.scene)
+    json.dumps(explorer.widget.spec)
     assert len(explorer.html().encode()) < 500_000
 
 
 def test_a_patch_is_framed_where_it_was_cut(model):
     explorer = PatchExplorer(model, MICROGRAPH, PATCHES, corner=(20, 10))
-    values = explorer.values | {"image": 5} | {name: float(at[5]) for name, at in zip(("z1", "z2"), explorer.latents.content.T)}
-    where, _, _, patch = explorer.tiles(**values).values()
+    z1, z2 = explorer.shown.latents.content[5]
+    values = explorer.values | {"image": 5, "z1": float(z1), "z2": float(z2)}
+    where, _, _, patch = explorer.panels(**values).values()
     left, top = explorer.corner[5]
     assert np.array_equal(where[top + 2:top + 30, left + 2:left + 30], patch[2:30, 2:30])
     assert (where[top, left:left + 32] == 1).all() and (where[top + 1, left + 1:left + 31] == 0).all()
@@ -66,17 +67,17 @@ def test_a_patch_is_framed_where_it_was_cut(model):
 
 def test_fewer_maxima_are_above_a_higher_threshold():
     explorer = ColumnExplorer(MICROGRAPH.image, COLUMNS.position, COLUMNS.amplitude)
-    counts = [int(next(iter(explorer.tiles(threshold, 2, 0))).split()[0]) for threshold in (0, 0.3, 2)]
+    counts = [int(next(iter(explorer.panels(threshold, 2, 0))).split()[0]) for threshold in (0, 0.3, 2)]
     assert counts[0] > counts[1] > counts[2] == 0
 
 
-@pytest.mark.parametrize("given, words", [
+@pytest.mark.parametrize("arguments, words", [
     (dict(corner=(250, 0)), "corner must be x and y"), (dict(corner=(0.5, 0)), "whole numbers"), (dict(across=4), "across"),
     (dict(sizes=(300,)), "sizes must be"), (dict(position=[[260, 260]], strength=[1]), "position must hold a column")])
-def test_what_does_not_fit_is_named(given, words):
+def test_what_does_not_fit_is_named(arguments, words):
     usual = dict(image=MICROGRAPH.image, position=COLUMNS.position, strength=COLUMNS.amplitude)
     with pytest.raises(ValueError, match=words):
-        ColumnExplorer(**usual | given)
+        ColumnExplorer(**usual | arguments)
 
 
 def test_patches_outside_the_region_are_refused(model):
@@ -100,16 +101,16 @@ def test_the_page_shows_what_python_computes_and_a_click_chooses_a_column(explor
         until(lambda: here.locator("[role=status]").inner_text())
         sliders = dict(zip(explorer.sliders, here.get_by_role("slider").all(), strict=True))
         for _ in range(3):
-            for name, about in zip(sliders, explorer.canvas.scene["sliders"]):
+            for name, about in zip(sliders, explorer.widget.spec["sliders"]):
                 if name != "image":
                     stop = about["min"] + about["step"] * rng.integers(round((about["max"] - about["min"]) / about["step"]) + 1)
                     sliders[name].evaluate(MOVE, float(stop))
             page.wait_for_timeout(100)
             whole = {"size", "column", "image", "group"}
             values = {name: (int if name in whole else float)(slider.input_value()) for name, slider in sliders.items()}
-            tiles = explorer.tiles(**values)
-            assert here.locator("figcaption").all_inner_texts() == list(tiles)
-            for (width, pixels), image in zip(here.evaluate(SHOWN), tiles.values()):
+            panels = explorer.panels(**values)
+            assert here.locator("figcaption").all_inner_texts() == list(panels)
+            for (width, pixels), image in zip(here.evaluate(SHOWN), panels.values()):
                 times = width // image.shape[1]
                 expected = 255 * image.repeat(times, 0).repeat(times, 1)
                 assert np.abs(np.reshape(pixels, expected.shape) - expected).max() <= 1.5

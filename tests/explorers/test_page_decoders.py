@@ -1,17 +1,16 @@
 """What the page computes is what Python computes: decoders to 1e-3 of a pixel's value, cards to a tenth where an
 edge crosses a pixel (Agg makes its curves of straight pieces that depend a little on the pose) and to 0.001 on average."""
-import base64
-import json
-
 import numpy as np
 import pytest
 import torch
-from browser import chromium, needs_chromium
+from browser import needs_chromium
+from torch import nn
 
 from cardslib.cards import SUITS, render
-from cardslib.explorers.html import SCRIPT
-from cardslib.explorers.latent import CardExplorer, decoder_inputs, latents_of
-from cardslib.explorers.weights import compact_decoder, pack
+from cardslib.explorers.decoder import decoder_inputs, latents_of
+from cardslib.explorers.html import HERE, SCRIPTS
+from cardslib.explorers.images import polygons
+from cardslib.explorers.weights import compact_decoder
 from cardslib.models import VAE, Pose
 
 pytestmark = needs_chromium
@@ -41,25 +40,40 @@ MODELS = {
 }
 
 
-@pytest.fixture(scope="module")
-def script():
-    """A function that evaluates JavaScript with the explorers' own module as `explorer`."""
-    with chromium() as browser:
-        page = browser.new_page()
-        page.evaluate("""async text => {
-            window.explorer = await import(URL.createObjectURL(new Blob([text], {type: 'text/javascript'}))); }""", SCRIPT)
-        yield page.evaluate
+def dense_layers(decoder):
+    """The layers of a dense decoder, or of the one that draws a warp decoder's canonical picture."""
+    return next(module.layers for module in decoder.modules() if hasattr(module, "layers"))
 
 
-def random_model(contrast, seed=0, **options):
-    """A model whose decoder draws something of contrast: random weights, the last layer's enlarged."""
+def random_model(contrast, seed=0, deeper=0, **options):
+    """A model whose decoder draws something of contrast: random weights, the last layer's enlarged; other hidden layers too."""
     model = VAE(seed=seed, **options)
-    layers = (model.decoder.canvas if model.kind == "warp" else model.decoder)
-    last = layers.last if hasattr(layers, "last") else layers.layers[-2]
-    with torch.no_grad():
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(seed)
+        change_depth(model.decoder, deeper)
+        last = model.decoder.last if model.decoder.pointwise else dense_layers(model.decoder)[-2]
         last.weight *= contrast
         last.bias += torch.randn(last.bias.shape, generator=torch.Generator().manual_seed(seed))
     return model
+
+
+def change_depth(decoder, deeper):
+    """One hidden layer more (1) or fewer (-1) than usual."""
+    if decoder.pointwise:
+        wide, inputs = decoder.hidden[0].in_features, decoder.of_content[0].in_features
+        changed = [(decoder.hidden, nn.Linear(wide, wide))]
+        if len(decoder.of_waves) > 1:
+            changed += [(decoder.of_waves, nn.Linear(wide, wide, bias=False)), (decoder.of_content, nn.Linear(inputs, wide))]
+        for layers, more in changed:
+            layers.append(more) if deeper > 0 else layers.pop(-1) if deeper < 0 else None
+        return
+    layers = dense_layers(decoder)
+    wide = layers[2].in_features
+    if deeper > 0:
+        layers.insert(2, nn.Linear(wide, wide))
+        layers.insert(3, nn.SiLU())
+    elif deeper < 0:
+        del layers[2:4]
 
 
 def random_values(model, count, rng):
@@ -71,39 +85,73 @@ def random_values(model, count, rng):
             | {name: rng.uniform(-reach[name], reach[name]) for name in names} for _ in range(count)]
 
 
-DECODE = """async ([about, inputs, index, data, rows]) => {
-  const { unpack, Decoder, inputOf, poseOf } = window.explorer;
-  const decoder = new Decoder(about, await unpack(index, Uint8Array.from(atob(data), letter => letter.charCodeAt(0))));
-  return rows.map(values => [...decoder.image(inputOf(inputs, values), poseOf(values))]);
+DECODE = """async ([about, inputs, packed, rows]) => {
+  const { makeDecoder, inputOf, poseOf } = window.explorer, decoder = makeDecoder(about, await window.unpacked(packed));
+  return rows.map(values => [...decoder(inputOf(inputs, values), poseOf(values))]);
 }"""
+
+
+def in_page_and_in_torch(script, packed, model, rng):
+    """Twelve images anywhere in reach of the sliders, as the page draws them, and as torch does."""
+    inputs, rows = decoder_inputs(model), random_values(model, 12, rng)
+    about, arrays = compact_decoder(model, inputs, 2.5)
+    expected = model.decode(latents_of(model, rows))
+    return np.array(script(DECODE, [about, inputs, packed(arrays), rows])).reshape(expected.shape), expected
 
 
 @pytest.mark.parametrize("contrast", [1, 30])
 @pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
-def test_a_decoder_in_the_page_draws_what_torch_draws(script, options, contrast):
-    model, rng = random_model(contrast, **options), np.random.default_rng(1)
-    inputs = decoder_inputs(model)
-    about, arrays = compact_decoder(model, inputs, 2.5)
-    index, data = pack(arrays)
-    rows = random_values(model, 12, rng)
-    expected = model.decode(latents_of(model, rows))
-    made = np.array(script(DECODE, [about, inputs, index, base64.b64encode(data).decode(), rows])).reshape(expected.shape)
+def test_a_decoder_in_the_page_draws_what_torch_draws(script, packed, options, contrast):
+    made, expected = in_page_and_in_torch(script, packed, random_model(contrast, **options), np.random.default_rng(1))
     assert np.abs(made - expected).max() < 1e-3
     assert contrast == 1 or expected.size < 100 or np.ptp(expected) > 0.3   # there is something to see
 
 
+@pytest.mark.parametrize("deeper", [1, -1], ids=["one layer more", "one layer fewer"])
+@pytest.mark.parametrize("name", ["dense", "warp, everything, wide", "spatial", "skip"])
+def test_a_decoder_may_have_any_number_of_layers(script, packed, name, deeper):
+    usual, model = (random_model(30, deeper=change, **MODELS[name]) for change in (0, deeper))
+    count = [sum(isinstance(module, nn.Linear) for module in one.decoder.modules()) for one in (usual, model)]
+    assert count[1] == count[0] + deeper * (3 if name == "skip" else 1)
+    made, expected = in_page_and_in_torch(script, packed, model, np.random.default_rng(2))
+    assert np.abs(made - expected).max() < 1e-3 and np.ptp(expected) > 0.05
+
+
+def test_answers_of_the_kernel_that_overtake_one_another_are_not_mixed_up(script, packed):
+    """The map and the panels ask at the same time; here each image is one pixel, as grey as the latent says."""
+    model = VAE((1, 1), content=1, pose=Pose(shift=0.1), decoder="spatial")
+    about, arrays = compact_decoder(model, decoder_inputs(model), 2.5)
+    drawn = script("""async ([decoder, inputs, packed]) => {
+        const listeners = new Set(), asked = [];
+        const kernel = { send: message => asked.push(message), on: (_, hear) => listeners.add(hear),
+                         off: (_, hear) => listeners.delete(hear) };
+        const spec = { decoder, inputs, shape: [1, 1] };
+        const decode = window.explorer.chooseDecoder(kernel, spec, await window.unpacked(packed), () => {});
+        const both = decode([{ z1: 1 }, { z1: 2 }]), one = decode([{ z1: 1 }]);
+        for (const { number, rows } of asked.toReversed()) {
+          for (const hear of [...listeners]) hear({ number }, [Uint8Array.from(rows, ({ z1 }) => z1)]);
+          await new Promise(next => setTimeout(next));
+        }
+        return (await Promise.all([both, one])).map(images => images.map(([pixel]) => Math.round(255 * pixel))); }""",
+        [about, decoder_inputs(model), packed(arrays)])
+    assert drawn == [[1, 2], [1]]
+
+
+def test_every_file_of_the_script_is_in_it_once_and_anywidget_finds_what_it_calls(script):
+    assert sorted(SCRIPTS) == sorted(path.stem for path in HERE.glob("*.js"))
+    assert script("() => typeof window.explorer.default.render") == "function"
+
+
 @pytest.mark.parametrize("size", [24, 48])
-def test_a_card_in_the_page_is_the_card_of_the_data(script, size):
-    explorer, rng = CardExplorer(size=size), np.random.default_rng(0)
+def test_a_card_in_the_page_is_the_card_of_the_data(script, packed, size):
+    outlines, rng = packed(polygons(size)), np.random.default_rng(0)
     for suit in range(len(SUITS)):
         poses = rng.uniform(-1, 1, (15, 4)) * (180, 20, 0.2, 0.2)
-        made = script("""async ([scene, data, suit, poses]) => {
-            const { unpack, card } = window.explorer;
-            const arrays = await unpack(scene.arrays, Uint8Array.from(atob(data), letter => letter.charCodeAt(0)));
-            return poses.map(([rotation, shear, right, down]) => [...card(scene, arrays, suit,
-                                                                          { rotation, shear, right, down })]); }""",
-            [json.loads(json.dumps(explorer.canvas.scene)), base64.b64encode(explorer.canvas.data).decode(), suit,
-             poses.tolist()])
+        made = script("""async ([size, packed, suit, poses]) => {
+            const arrays = await window.unpacked(packed);
+            return poses.map(([rotation, shear, right, down]) =>
+              [...window.explorer.card({ size }, arrays, suit, { rotation, shear, right, down })]); }""",
+            [size, outlines, suit, poses.tolist()])
         angle, shear, *shift = poses.T
         expected = render(np.full(15, suit), np.radians(angle), np.radians(shear), np.transpose(shift), size)
         difference = np.abs(np.array(made).reshape(expected.shape) - expected)
@@ -113,19 +161,18 @@ def test_a_card_in_the_page_is_the_card_of_the_data(script, size):
 def test_what_covers_a_pixel_is_exact(script):
     """A square, a hole of the other sense, and two overlapping squares: areas that one can work out."""
     square = [[1.25, 1.5], [3.5, 1.5], [3.5, 3], [1.25, 3]]
-    picture = np.array(list(script("polygons => [...window.explorer.covered(polygons, 4)]", [square]))).reshape(4, 4)
+    picture = np.array(list(script("polygons => [...window.explorer.coverage(polygons, 4)]", [square]))).reshape(4, 4)
     assert np.allclose(picture, np.outer([0, 0.5, 1, 0], [0, 0.75, 1, 0.5]))
-    twice = script("polygons => [...window.explorer.covered(polygons, 4)]", [square, square])
+    twice = script("polygons => [...window.explorer.coverage(polygons, 4)]", [square, square])
     assert np.allclose(twice, np.minimum(2 * picture, 1).ravel())
-    none = script("polygons => [...window.explorer.covered(polygons, 4)]", [square, square[::-1]])
+    none = script("polygons => [...window.explorer.coverage(polygons, 4)]", [square, square[::-1]])
     assert np.allclose(none, 0)
 
 
-def test_half_precision_is_read_as_written(script):
+def test_half_precision_is_read_as_written(script, packed):
     values = np.array([0, 1, -2.5, 65504, 6e-8, -3e-5, 1 / 3], np.float16)
-    index, data = pack({"odd": np.arange(3, dtype=np.int8), "half": values})
-    read = script("""async ([index, data]) => [...(await window.explorer.unpack(index,
-        Uint8Array.from(atob(data), letter => letter.charCodeAt(0)))).half]""", [index, base64.b64encode(data).decode()])
+    read = script("async packed => [...(await window.unpacked(packed)).half]",
+                  packed({"odd": np.arange(3, dtype=np.int8), "half": values}))
     assert np.array_equal(np.array(read, np.float32), values.astype(np.float32))
 
 
