@@ -16,8 +16,8 @@ MODULES = sorted(".".join(path.relative_to(PACKAGE).with_suffix("").parts) for p
 ROOMS = ["geometry", "validation", "records", "transforms", "outlines", "cards", "digits", "microscopy", "similarity", "models",
          "training", "metrics", "figures", "explorers", "course"]
 IN_ROOM = {
-    "microscopy": ["lattices", "crystals", "readers", "micrographs", "microscope", "image_scale", "gaussian_fit", "atomic_columns",
-                   "segmentation", "patches"],
+    "microscopy": ["lattices", "crystals", "readers", "micrographs", "microscope", "image_scale", "gaussian_fit",
+                   "atomic_columns", "segmentation", "patches"],
     "similarity": ["neighbours", "alignment", "clustering"],
     "models": ["latents", "pose", "networks", "arguments", "storage", "elbo", "vae", "guide"],
     "figures": ["style", "plots", "maps"],

@@ -1,12 +1,15 @@
 """Images of atoms, simulated with their truth or a user's own, and what is cut from them.  In reading order:
 
-    lattices, crystals   where columns of atoms stand;  microscope: the image of them
-    micrographs, readers images from either source, one record for both;  files of strangers
-    atomic_columns       columns found in an image, and scored;  segmentation: by a network (the one module that needs torch)
-    patches              small pieces of images, each remembering where it came from
+    lattices, crystals         where columns of atoms stand
+    readers, micrographs       files of strangers, and one record for images from either source;  microscope: images of crystals
+    image_scale, gaussian_fit  what an image says of itself: width, period, noise;  where a column is, to a fraction of a pixel
+    atomic_columns             columns found in an image, and scored;  segmentation: a network that finds them (needs torch)
+    patches                    small pieces of images, each remembering where it came from
 """
-from cardslib.microscopy.atomic_columns import find_columns, measure_scale, refine, score_columns
+from cardslib.microscopy.atomic_columns import find_columns, score_columns
 from cardslib.microscopy.crystals import PHASES, ferroelectric, nio_lsmo, single_crystal
+from cardslib.microscopy.gaussian_fit import refine
+from cardslib.microscopy.image_scale import measure_scale
 from cardslib.microscopy.micrographs import Micrograph, open_image
 from cardslib.microscopy.microscope import practice, scan
 from cardslib.microscopy.patches import column_patches, grid_patches

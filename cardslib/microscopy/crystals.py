@@ -8,14 +8,20 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import ndtr
 
-from cardslib.geometry import rotation as turn
+from cardslib.geometry import rotation
 from cardslib.microscopy.lattices import Crystal, Phase, cut_to_field, gradient, grow, joined, waves
 from cardslib.validation import check_count, check_number
 
 __all__ = ["PHASES", "Crystal", "ferroelectric", "nio_lsmo", "single_crystal"]
 
-CLOSEST = 1.5      # Å: columns of two phases nearer than this cannot stand side by side
-LARGEST = 2000     # Å along an edge of the field: half a million columns
+WIDEST_FIELD = 2000    # Å along an edge: half a million columns
+CLOSEST = 1.5          # Å: columns of two phases nearer than this cannot stand side by side
+SLANT = 0.25           # Å along x for each Å along y: of domain walls
+WALL = 4               # Å, a cell: standard deviation of the change from one domain to the next, two cells in all
+LSMO_GIVES = 0.2       # of the misfit: how far it is stretched at the interface
+NIO_GIVES = 0.4        # of the misfit: how far it is squeezed there
+FALL_OFF = 3           # cells of LSMO over which displacements at the interface fall to 1/e
+ROOM = 3               # Å that a pillar leaves to the edge of its part of the field
 
 
 def _square(a):
@@ -64,15 +70,14 @@ def ferroelectric(size=154.0, polar=0.28, domains=3, tilt=0.3, strain=0.003, dis
     check_number("polar", polar, 0, 0.5, "Å")
     check_number("domains", check_count("domains", domains), 1, 12)
     crystal = grow(PHASES["BiFeO3"], size, waves(size, np.radians(tilt), strain, rng), exponent)
-    across = crystal.position @ (1, 0.25)                                               # walls slant by atan(1/4)
-    walls = (size[0] + 0.25 * size[1]) * (np.arange(1, domains) + rng.uniform(-0.2, 0.2, domains - 1)) / domains
-    directions = turn(np.pi / 4 + np.pi / 2 * np.cumsum(rng.integers(1, 4, domains))) @ (1, 0)   # (domains, 2)
-    share = ndtr((across[:, None] - walls) / 4)                                         # (n, walls): how far beyond each
-    displacement = polar * (directions[0] + share @ np.diff(directions, axis=0))
+    walls = (size[0] + SLANT * size[1]) * (np.arange(1, domains) + rng.uniform(-0.2, 0.2, domains - 1)) / domains
+    directions = rotation(np.pi / 4 + np.pi / 2 * np.cumsum(rng.integers(1, 4, domains))) @ (1, 0)   # (domains, 2)
+    across = crystal.position @ (1, SLANT)                                              # (n,) along x, where a wall is upright
+    beyond = across[:, None] - walls                                                    # (n, walls)
+    displacement = polar * (directions[0] + ndtr(beyond / WALL) @ np.diff(directions, axis=0))
     displacement[crystal.species != crystal.species_names.index("Fe-O")] = 0
-    boundary = np.abs(across[:, None] - walls).min(1, initial=np.inf) / np.hypot(1, 0.25)
-    crystal = replace(crystal, position=crystal.position + displacement, displacement=displacement, boundary=boundary,
-                      domain=np.searchsorted(walls, across))
+    crystal = replace(_displaced(crystal, displacement), domain=np.searchsorted(walls, across),
+                      boundary=np.abs(beyond).min(1, initial=np.inf) / np.hypot(1, SLANT))
     return cut_to_field(_disordered(crystal, disorder, rng, "Fe-O"))
 
 
@@ -91,33 +96,47 @@ def nio_lsmo(size=154.0, pillars=2, misorientation=3.0, tilt=3.0, strain=0.005, 
     check_number("misorientation", misorientation, 0, 10, "degrees")
     check_number("mixing", mixing, 0.01, 20, "Å")
     check_number("polar", polar, 0, 0.5, "Å")
-    lsmo, nio = PHASES["LSMO"], PHASES["NiO"]
     smooth, outlines = waves(size, np.radians(tilt), strain, rng), _outlines(pillars, size, rng)
 
     def depth(points):
         return np.max([outline.depth(points) for outline in outlines], 0)
 
-    def relaxed(points, share):
-        """Each lattice gives way to the other near the interface, as deep as the network of dislocations reaches."""
-        a, b = lsmo.cell[0][0], 2 * nio.cell[0][0]
-        wave = 2 * np.pi * (1 / a - 1 / b)                                              # 2π / 5.4 nm
-        near = np.exp(-wave * np.abs(depth(points)))[:, None]
-        return points + share * (b / a - 1) / wave * near * np.sin(wave * points)
-
-    matrix = grow(lsmo, size, lambda points: smooth(relaxed(points, 0.2)), exponent, lambda points: depth(points) <= 0)
-    parts = [matrix]
-    for number, outline in enumerate(outlines):
+    def pillar(number, outline):
         turned = _turned(misorientation * rng.uniform(0.6, 1) * (-1) ** number, outline.centre)
-        pillar = grow(nio, size, lambda points, turned=turned: smooth(relaxed(turned(points), -0.4)), exponent,
-                      lambda points, outline=outline: outline.depth(points) > -CLOSEST)   # overlaps go below
-        parts.append(replace(pillar, domain=np.full(len(pillar), number)))
-    crystal = joined(parts)
-    deep, inward = depth(crystal.position), np.where(crystal.phase == 1, 1, -1)
-    outward = -gradient(lambda points: np.stack([depth(points)] * 2, 1), crystal.position)[:, 0]
-    displacement = polar * (np.exp(-np.abs(deep) / (3 * lsmo.cell[0][0])) * (crystal.species == 1))[:, None] * outward
-    crystal = replace(crystal, position=crystal.position + displacement, displacement=displacement, boundary=np.abs(deep),
-                      brightness=_mixed(crystal, inward * deep / mixing, exponent))
-    return cut_to_field(_disordered(_without_overlaps(crystal), disorder, rng))
+        crystal = grow(PHASES["NiO"], size, lambda points: smooth(_relaxed(turned(points), depth, -NIO_GIVES)), exponent,
+                       keep=lambda points: outline.depth(points) > -CLOSEST)            # overlaps go below
+        return replace(crystal, domain=np.full(len(crystal), number))
+
+    matrix = grow(PHASES["LSMO"], size, lambda points: smooth(_relaxed(points, depth, LSMO_GIVES)), exponent,
+                  keep=lambda points: depth(points) <= 0)
+    crystal = joined([matrix, *(pillar(number, outline) for number, outline in enumerate(outlines))])
+    crystal = _without_overlaps(_at_interface(crystal, depth, mixing, polar, exponent))
+    return cut_to_field(_disordered(crystal, disorder, rng))
+
+
+def _relaxed(points, depth, share):
+    """Where points (n, 2) of a lattice go that gives way to the other near the interface, by a share of the misfit.
+
+    It does so as deep as the network of dislocations reaches, whose period is that of the misfit, 5.4 nm.
+    """
+    a, b = PHASES["LSMO"].cell[0][0], 2 * PHASES["NiO"].cell[0][0]
+    wave_number = 2 * np.pi * (1 / a - 1 / b)                                           # radians an Å
+    near = np.exp(-wave_number * np.abs(depth(points)))[:, None]
+    return points + share * (b / a - 1) / wave_number * near * np.sin(wave_number * points)
+
+
+def _at_interface(crystal, depth, mixing, polar, exponent):
+    """The same with its boundary, phases mixed through the depth of the specimen, and Mn columns displaced away from NiO.
+
+    depth  function of points (n, 2) → (n,): signed distance from the interface, positive in a pillar, Å
+    """
+    deep = depth(crystal.position)
+    own = np.where(crystal.phase == crystal.phase_names.index("NiO"), deep, -deep)      # deep in its own phase
+    manganese = crystal.species == crystal.species_names.index("Mn-O")
+    length = np.exp(-np.abs(deep) / (FALL_OFF * PHASES["LSMO"].cell[0][0])) * manganese
+    outward = -gradient(lambda points: np.stack([depth(points)] * 2, 1), crystal.position)[:, 0]   # twice: one is enough
+    crystal = replace(crystal, boundary=np.abs(deep), brightness=_mixed(crystal, own / mixing, exponent))
+    return _displaced(crystal, polar * length[:, None] * outward)
 
 
 @dataclass(frozen=True)
@@ -136,12 +155,12 @@ class _Outline:
 
 def _outlines(count, size, rng):
     """One pillar in each of `count` parts of the field, of a size and at a place of its own."""
-    columns = {1: 1, 2: 2, 3: 3, 4: 2}[count]
-    tile, outlines = np.array(size) / (columns, -(-count // columns)), []
+    across, down = {1: (1, 1), 2: (2, 1), 3: (3, 1), 4: (2, 2)}[count]
+    part, outlines = np.array(size) / (across, down), []
     for number in range(count):
-        corner = tile * (number % columns, number // columns)
-        half = rng.uniform(0.26, 0.36, 2) * min(tile)
-        centre = corner + half + 3 + rng.uniform(0.2, 0.8, 2) * np.maximum(tile - 2 * half - 6, 0)
+        corner = part * (number % across, number // across)
+        half = rng.uniform(0.26, 0.36, 2) * min(part)
+        centre = corner + half + ROOM + rng.uniform(0.2, 0.8, 2) * np.maximum(part - 2 * half - 2 * ROOM, 0)
         outlines.append(_Outline(centre, half, cut=rng.uniform(0.4, 0.8) * min(half)))
     return outlines
 
@@ -157,7 +176,8 @@ def _mixed(crystal, depth, exponent):
 
 
 def _turned(degrees, centre):
-    matrix = turn(np.radians(check_number("angle", degrees, -360, 360, "degrees")))
+    """Function of points (n, 2) → (n, 2) that turns them about `centre`."""
+    matrix = rotation(np.radians(check_number("angle", degrees, -360, 360, "degrees")))
     return lambda points: (points - centre) @ matrix.T + centre
 
 
@@ -168,18 +188,24 @@ def _without_overlaps(crystal):
     return crystal[np.setdiff1d(np.arange(len(crystal)), np.where(rank[first] < rank[second], first, second))]
 
 
+def _displaced(crystal, displacement):
+    return replace(crystal, position=crystal.position + displacement, displacement=crystal.displacement + displacement)
+
+
 def _disordered(crystal, disorder, rng, only=None):
-    own = disorder * rng.standard_normal(crystal.position.shape)
+    """The same with each column, or `only` those of a species, displaced at random: `disorder` Å, standard deviation along x
+    and y."""
+    displacement = disorder * rng.standard_normal(crystal.position.shape)
     if only is not None:
-        own[crystal.species != crystal.species_names.index(only)] = 0
-    return replace(crystal, position=crystal.position + own, displacement=crystal.displacement + own)
+        displacement[crystal.species != crystal.species_names.index(only)] = 0
+    return _displaced(crystal, displacement)
 
 
 def _checked(size, tilt, strain, disorder, exponent, seed):
     """A generator and (width, height), after the arguments that every crystal has were looked at."""
     width, height = size = tuple(size) if np.shape(size) == (2,) else (size, size)
     for edge in (width, height):
-        check_number("size", edge, 20, LARGEST, "Å")
+        check_number("size", edge, 20, WIDEST_FIELD, "Å")
     check_number("tilt", tilt, 0, 10, "degrees")
     check_number("strain", strain, 0, 0.1)
     check_number("disorder", disorder, 0, 0.3, "Å")

@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cardslib.geometry import inside, polar_angle
-from cardslib.geometry import rotation as turn
+from cardslib.geometry import inside, polar_angle, rotation
 from cardslib.records import Record, concatenate
 
 Z = dict(C=6, O=8, Si=14, Mn=25, Fe=26, Ni=28, Sr=38, La=57, Bi=83)
 FAINT = 0.08       # of the brightest column: below it nobody sees a column in a HAADF image (oxygen beside lanthanum: 0.04)
 MARGIN = 12        # Å beyond the field in which columns grow, for those that the deformation moves in
+LIT = 3            # Å beyond the field: from there a column's light, of a width of 0.4 Å or so, still falls into it
 EPSILON = 1e-3     # Å: step of the numerical gradient
+WAVES = 3          # that turn a lattice, and as many that stretch it
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Crystal(Record):
     """Columns and what is true of them; index it (`crystal[crystal.visible]`) to get fewer columns.
 
     position      (n, 2) x and y: in Å as it is made; in *pixels* of the image in the truth of a `Micrograph`
-    species       (n,) index into species_names: what kind of column
+    species       (n,) index into species_names: which atoms
     phase         (n,) index into phase_names
     displacement  (n, 2) Å: from the column's site in the deformed lattice
     deformation   (n, 2, 2): how the perfect lattice is turned and strained here (the gradient of the deformation)
@@ -79,8 +80,8 @@ class Crystal(Record):
 
     @property
     def strain(self):
-        """(n, 2, 2), symmetric: of the lattice about each column before it is turned, deformation = turn · (1 + strain)."""
-        return turn(-self.rotation) @ self.deformation - np.eye(2)
+        """(n, 2, 2), symmetric: of the lattice about each column before it is turned, deformation = rotation · (1 + strain)."""
+        return rotation(-self.rotation) @ self.deformation - np.eye(2)
 
     @property
     def visible(self):
@@ -96,23 +97,26 @@ def grow(phase, size, deformation, exponent, keep=None):
     keep         function of points (n, 2) → (n,) bool, asked about the middle of each deformed cell: which cells there are
     """
     edges = np.array(phase.cell, float)                                               # (2, 2): a row an edge
-    corners = np.array([(x, y) for x in (-MARGIN, size[0] + MARGIN) for y in (-MARGIN, size[1] + MARGIN)])
-    shares = corners @ np.linalg.inv(edges)
-    first, last = np.floor(shares.min(0)).astype(int), np.ceil(shares.max(0)).astype(int)
-    cells = np.stack(np.meshgrid(*(np.arange(a, b + 1) for a, b in zip(first, last)), indexing="ij"), -1).reshape(-1, 2)
-    cells = cells[inside((cells + 0.5) @ edges, -MARGIN, np.array(size) + MARGIN)]
+    cells = _cells(edges, size)
     if keep is not None:
         cells = cells[keep(deformation((cells + 0.5) @ edges))]
-    sites, species = [], []
-    for number, (places, _) in enumerate(phase.columns.values()):
-        for place in places:
-            sites.append((cells + place) @ edges)
-            species.append(np.full(len(cells), number))
-    sites, species = np.concatenate(sites), np.concatenate(species)
+    places = [(number, place) for number, (places, _) in enumerate(phase.columns.values()) for place in places]
+    sites = np.concatenate([(cells + place) @ edges for _, place in places])
+    species = np.repeat([number for number, _ in places], len(cells))
     brightness = np.array([phase.brightness(name, exponent) for name in phase.columns])
     n = len(sites)
-    return Crystal(deformation(sites), species, np.zeros(n, int), np.zeros((n, 2)), gradient(deformation, sites),
-                   brightness[species], np.full(n, np.inf), np.zeros(n, int), tuple(size), tuple(phase.columns), (phase.name,))
+    return Crystal(position=deformation(sites), species=species, phase=np.zeros(n, int), displacement=np.zeros((n, 2)),
+                   deformation=gradient(deformation, sites), brightness=brightness[species], boundary=np.full(n, np.inf),
+                   domain=np.zeros(n, int), size=tuple(size), species_names=tuple(phase.columns), phase_names=(phase.name,))
+
+
+def _cells(edges, size):
+    """The cells of a perfect lattice whose middle lies in a field or its margin: (m, 2) whole numbers of its two edges."""
+    corners = np.array([(x, y) for x in (-MARGIN, size[0] + MARGIN) for y in (-MARGIN, size[1] + MARGIN)])
+    in_edges = corners @ np.linalg.inv(edges)
+    first, last = np.floor(in_edges.min(0)).astype(int), np.ceil(in_edges.max(0)).astype(int)
+    cells = np.stack(np.meshgrid(*(np.arange(a, b + 1) for a, b in zip(first, last)), indexing="ij"), -1).reshape(-1, 2)
+    return cells[inside((cells + 0.5) @ edges, -MARGIN, np.array(size) + MARGIN)]
 
 
 def gradient(function, points):
@@ -125,17 +129,18 @@ def waves(size, tilt, strain, rng):
     """A smooth deformation of a field of size (width, height), Å: function of points (n, 2) → (n, 2).
 
     Transverse waves turn the lattice by up to ±tilt (radians) and shear it; longitudinal ones stretch and squeeze it by up
-    to ±strain.  Three waves of each kind, half to once as long as the field, in directions about 60° apart, so that rotation,
+    to ±strain.  Three waves of either, half to once as long as the field, in directions about 60° apart, so that rotation,
     dilation and shear vary nearly independently of one another.
     """
-    reach, parts = max(size), []
+    parts = []
     for amplitude, transverse in ((tilt, True), (strain, False)):
-        for direction in rng.uniform(0, np.pi) + np.pi / 3 * (np.arange(3) + rng.uniform(-0.25, 0.25, 3)):
-            along = np.array([np.cos(direction), np.sin(direction)])
-            number = 2 * np.pi / (reach * rng.uniform(0.5, 1.1))                      # radians an Å
-            towards = np.array([along[1], -along[0]]) if transverse else along
-            parts.append((number * along, (1 + transverse) * amplitude / 3 / number * towards, rng.uniform(0, 2 * np.pi)))
-    return lambda points: points + sum(np.cos(points @ wave + phase)[:, None] * towards for wave, towards, phase in parts)
+        slope = (2 if transverse else 1) * amplitude / WAVES                          # half of a transverse one is rotation
+        for angle in rng.uniform(0, np.pi) + np.pi / WAVES * (np.arange(WAVES) + rng.uniform(-0.25, 0.25, WAVES)):
+            direction = np.array([np.cos(angle), np.sin(angle)])
+            wave_number = 2 * np.pi / (max(size) * rng.uniform(0.5, 1.1))             # radians an Å
+            towards = np.array([direction[1], -direction[0]]) if transverse else direction
+            parts.append((wave_number * direction, slope / wave_number * towards, rng.uniform(0, 2 * np.pi)))
+    return lambda points: points + sum(np.cos(points @ wave + phase)[:, None] * moved for wave, moved, phase in parts)
 
 
 def joined(crystals):
@@ -148,6 +153,6 @@ def joined(crystals):
     return replace(concatenate(renamed), species_names=species, phase_names=phases)
 
 
-def cut_to_field(crystal, beyond=3.0):
-    """The columns within the field, and up to `beyond` Å outside, whose light still falls into it."""
-    return crystal[inside(crystal.position, -beyond, np.array(crystal.size) + beyond)]
+def cut_to_field(crystal):
+    """The columns within the field, and those a little outside, whose light still falls into it."""
+    return crystal[inside(crystal.position, -LIT, np.array(crystal.size) + LIT)]

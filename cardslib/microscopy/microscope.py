@@ -14,9 +14,13 @@ from cardslib.microscopy.crystals import PHASES, ferroelectric, nio_lsmo, single
 from cardslib.microscopy.micrographs import Micrograph, grey
 from cardslib.validation import check_count, check_number
 
-REACH = 4          # standard deviations of a column beyond which its light is nothing (exp(-8) of its peak)
-LARGEST = 2**27    # pixels of an image: half a gigabyte
-MEMORY = 0.98      # how much of the scan's error on one line is still there on the next
+MOST_SCANNED_PIXELS = 2**27   # of an image: half a gigabyte
+REACH = 4                     # standard deviations of a column beyond which its light is nothing (exp(-8) of its peak)
+SCAN_ERROR = 3                # pixels more, for the error of a line
+DRAWN_TOGETHER = 4096         # columns at a time: bounds the memory
+MEMORY = 0.98                 # how much of the scan's error on one line is still there on the next
+MISSING = 0.03                # share of the columns of a practice image, so that a network learns columns and not lattices
+FORGOTTEN = 400               # lines after which nothing is left of the first (0.98⁴⁰⁰ is 0.03 %)
 
 
 def scan(crystal, pixel_size=0.15, counts=20.0, width=0.4, background=0.5, thickness=0.2, jitter=0.1, drift=0.003, seed=0):
@@ -35,76 +39,91 @@ def scan(crystal, pixel_size=0.15, counts=20.0, width=0.4, background=0.5, thick
     """
     _check(pixel_size, counts, width, background, thickness, jitter, drift)
     rng = np.random.default_rng(check_count("seed", seed, 0))
-    columns, rows = (max(1, round(edge / pixel_size)) for edge in crystal.size)
-    if columns * rows > LARGEST:
-        raise ValueError(f"pixel_size={pixel_size} makes an image of {columns}×{rows} pixels of a field of {crystal.size} Å; "
-                         f"it must have at most {LARGEST:,}: use larger pixels or a smaller crystal")
-    moves = drift * _direction(rng)                                                      # Å an Å of height, along x and y
-    recorded = np.array([[1, moves[0]], [0, 1 + moves[1]]])                             # where a drifting point is recorded
-    truth = replace(crystal, position=crystal.position @ recorded.T / pixel_size - 0.5,
-                    deformation=recorded @ crystal.deformation)
-    lines = jitter * np.array([[1], [0.5]]) * _wandering(rows, rng)                      # (2, rows): error of each line
-    light = _light(truth, (rows, columns), width / pixel_size, lines)
+    shape = _shape(crystal.size, pixel_size)
+    truth = _recorded(crystal, pixel_size, drift * _direction(rng))
+    lines = jitter * np.array([[1], [0.5]]) * _wandering(shape[0], rng)                  # (2, rows): error of each line
+    light = _light(truth, shape, width / pixel_size, lines)
     light += background / (1 - background) * light.mean()
-    light *= _slow((rows, columns), thickness, rng)
+    light *= _slow(shape, thickness, rng)
     image = rng.poisson(light * (counts / light.mean())).astype(np.float32)
-    seen = inside(truth.position, -0.5, np.array([columns, rows]) - 0.5)
+    seen = inside(truth.position, -0.5, np.array(shape[::-1]) - 0.5)
     name = f"simulated {' and '.join(crystal.phase_names)}, {counts:g} counts a pixel"
     return Micrograph(grey(image)[None], float(pixel_size), name, truth[seen])
 
 
 def practice(count=40, size=48.0, seed=0):
-    """`count` simulated micrographs of many kinds to learn from: phases, angles, doses, pixel sizes and errors at random.
+    """`count` simulated micrographs to learn from, no two alike: phases, angles, doses, pixel sizes and errors at random.
 
-    size  Å along an edge of each.  A few columns in a hundred are missing, so that a network learns columns and not lattices.
+    size  Å along an edge of each.  A few columns in a hundred are missing.
     """
     rng = np.random.default_rng(check_count("seed", seed, 0))
     micrographs = []
     for _ in range(check_count("count", count)):
-        kind, own = rng.choice(["NiO-LSMO", "ferroelectric", *PHASES]), dict(size=size, seed=int(rng.integers(2**31)))
-        if kind == "NiO-LSMO":
-            crystal = nio_lsmo(pillars=1, **own)
-        elif kind == "ferroelectric":
-            crystal = ferroelectric(exponent=rng.uniform(1.5, 1.8), **own)
-        else:
-            crystal = single_crystal(kind, angle=rng.uniform(0, 90), strain=0.03, disorder=0.06, **own)
-        crystal = crystal[rng.random(len(crystal)) > 0.03]
-        micrographs.append(scan(crystal, rng.uniform(0.07, 0.18), 60 ** rng.uniform(0, 1), rng.uniform(0.35, 0.5),
-                                rng.uniform(0.2, 0.8), rng.uniform(0, 0.4), rng.uniform(0, 0.4), rng.uniform(0, 0.01),
-                                int(rng.integers(2**31))))
+        crystal = _any_crystal(size, rng)
+        crystal = crystal[rng.random(len(crystal)) > MISSING]
+        micrographs.append(scan(crystal, pixel_size=rng.uniform(0.07, 0.18), counts=60 ** rng.uniform(0, 1),
+                                width=rng.uniform(0.35, 0.5), background=rng.uniform(0.2, 0.8), thickness=rng.uniform(0, 0.4),
+                                jitter=rng.uniform(0, 0.4), drift=rng.uniform(0, 0.01), seed=int(rng.integers(2**31))))
     return micrographs
 
 
-def _light(columns, shape, width, lines):
-    """Sum of Gaussians of standard deviation `width` (pixels), each of its column's brightness in all, (rows, columns).
+def _any_crystal(size, rng):
+    name, own = rng.choice(["NiO-LSMO", "ferroelectric", *PHASES]), dict(size=size, seed=int(rng.integers(2**31)))
+    if name == "NiO-LSMO":
+        return nio_lsmo(pillars=1, **own)
+    if name == "ferroelectric":
+        return ferroelectric(exponent=rng.uniform(1.5, 1.8), **own)
+    return single_crystal(name, angle=rng.uniform(0, 90), strain=0.03, disorder=0.06, **own)
 
-    lines (2, rows): where along x and y each line looks, beside where it should.
+
+# ---------------------------------------------------------------------- from columns to light
+
+def _shape(size, pixel_size):
+    """(height, width) in pixels of the image of a field of size (width, height) Å, or a ValueError before memory is taken."""
+    across, down = (max(1, round(edge / pixel_size)) for edge in size)
+    if across * down > MOST_SCANNED_PIXELS:
+        raise ValueError(f"pixel_size={pixel_size} makes an image of {across}×{down} pixels of a field of {size} Å; "
+                         f"it must have at most {MOST_SCANNED_PIXELS:,}: use larger pixels or a smaller crystal")
+    return down, across
+
+
+def _recorded(crystal, pixel_size, drift):
+    """The crystal as a scan records it, positions in pixels, while it drifts by (x, y) Å for each Å of height."""
+    matrix = np.array([[1, drift[0]], [0, 1 + drift[1]]])
+    return replace(crystal, position=crystal.position @ matrix.T / pixel_size - 0.5, deformation=matrix @ crystal.deformation)
+
+
+def _light(crystal, shape, width, lines):
+    """Sum of Gaussians of standard deviation `width` (pixels), each of its column's brightness in all, (h, w).
+
+    lines  (2, h): where along x and y each line looks, beside where it should
     """
-    reach = int(np.ceil(REACH * width + 3))
-    window = np.arange(-reach, reach + 1)
-    image = np.zeros(shape)
-    for start in range(0, len(columns), 4096):                                           # bounds the memory
-        part = columns[start:start + 4096]
+    reach = int(np.ceil(REACH * width + SCAN_ERROR))
+    window, image = np.arange(-reach, reach + 1), np.zeros(shape)
+    for start in range(0, len(crystal), DRAWN_TOGETHER):
+        part = crystal[start:start + DRAWN_TOGETHER]
         nearest = np.round(part.position).astype(int)
         x, y = nearest[:, :1] + window, nearest[:, 1:] + window                          # (n, window) pixels each
         error = lines[:, y.clip(0, shape[0] - 1)]                                        # (2, n, window)
         along_y = np.exp(-((y + error[1] - part.position[:, 1:]) / width) ** 2 / 2)
         along_x = np.exp(-((x[:, None] + error[0][..., None] - part.position[:, :1, None]) / width) ** 2 / 2)
         light = along_x * (along_y * part.brightness[:, None])[..., None]                # (n, window y, window x)
-        within = ((y >= 0) & (y < shape[0]))[..., None] & ((x >= 0) & (x < shape[1]))[:, None]
-        where = y[..., None] * shape[1] + x[:, None]
-        image += np.bincount(where[within], light[within], image.size).reshape(shape)
+        exists = ((y >= 0) & (y < shape[0]))[..., None] & ((x >= 0) & (x < shape[1]))[:, None]
+        pixel = y[..., None] * shape[1] + x[:, None]                                     # its number in the image
+        image += np.bincount(pixel[exists], light[exists], image.size).reshape(shape)
     return image
 
 
-def _wandering(rows, rng):
-    """Errors of the lines, (2, rows), of variance 1, each much like the one before."""
-    steps = rng.standard_normal((2, rows + 400)) * np.sqrt(1 - MEMORY**2)
-    return lfilter([1], [1, -MEMORY], steps)[:, 400:]
+# ---------------------------------------------------------------------- errors of the scan and of the specimen
+
+def _wandering(count, rng):
+    """Errors of `count` lines along x and y, (2, count), of variance 1, each much like the one before (autoregression)."""
+    steps = rng.standard_normal((2, count + FORGOTTEN)) * np.sqrt(1 - MEMORY**2)
+    return lfilter([1], [1, -MEMORY], steps)[:, FORGOTTEN:]
 
 
 def _slow(shape, amount, rng):
-    """A slow variation about 1, (rows, columns), by ±amount: a wedge and two long waves in random directions."""
+    """A slow variation about 1, (h, w), by ±amount: a wedge and a long wave in random directions."""
     y, x = (np.linspace(-1, 1, length) for length in shape)
     y = y[:, None]
     (a, b), (c, d) = _direction(rng), _direction(rng) * rng.uniform(1.5, 3)

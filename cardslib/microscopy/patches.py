@@ -12,8 +12,8 @@ from cardslib.geometry import inside
 from cardslib.records import Record, concatenate
 from cardslib.validation import check_count
 
-LARGEST = 2**28    # pixels of all patches together: a gigabyte
-CHUNK = 4096       # patches that are cut at a time
+MOST_PATCH_PIXELS = 2**28   # of all patches together: a gigabyte
+CUT_TOGETHER = 4096         # patches at a time: bounds the memory
 BORDERS = "leave out", "mirror"
 
 
@@ -49,7 +49,7 @@ class Patches(Record):
         return (self.position - self.corner - (self.size - 1) / 2) / (self.size / 2)
 
     def in_image(self, shift):
-        """Points given by their shift (n, 2) from the middle of each patch, in half widths, as pixels of the image."""
+        """Points at a shift (n, 2) from the middle of each patch, in half widths, as pixels of the image."""
         return self.corner + (self.size - 1) / 2 + np.asarray(shift) * self.size / 2
 
 
@@ -67,17 +67,17 @@ def column_patches(micrograph, position, size, frame=0, border="leave out"):
     if border not in BORDERS:
         raise ValueError(f"border must be one of {', '.join(map(repr, BORDERS))}; got {border!r}")
     height, width = image.shape
-    outside = ~inside(position, -0.5, np.array([width, height]) - 0.5)
-    if outside.any():
-        raise ValueError(f"position must lie in the image of {width}×{height} pixels; {outside.sum()} of {len(position)} do "
-                         f"not, the first at {position[outside][0].round(1).tolist()}: x comes first, then y")
+    _check_inside(position, width, height)
     corner = np.round(position - (size - 1) / 2).astype(np.int64)
     whole = inside(corner, 0, np.array([width, height]) - size)
     index = np.flatnonzero(whole) if border == "leave out" else np.arange(len(position))
     if not len(index):
         raise ValueError(f"no patch of size={size} about any of the {len(position)} positions lies inside the image of "
                          f"{width}×{height} pixels: use smaller patches, or border='mirror'")
-    return _cut(micrograph, image, position[index], corner[index], size, frame, index, border)
+    position, corner = position[index], corner[index]
+    _check_memory(len(corner), size)
+    images = _cut(image, corner, size) if border == "leave out" else _cut(np.pad(image, size, "symmetric"), corner + size, size)
+    return _patches(images, position, corner, index, micrograph.name, frame)
 
 
 def grid_patches(micrograph, size, step, frame=0):
@@ -86,11 +86,11 @@ def grid_patches(micrograph, size, step, frame=0):
     The grid is centred: what does not fit is left over equally on opposite sides.  A patch's position is its middle.
     """
     image, step = _frame(micrograph, frame, size), check_count("step", step)
-    room = np.array(image.shape[::-1]) - size
-    x, y = (first % step // 2 + np.arange(0, first - first % step + 1, step) for first in room)
+    room = np.array(image.shape[::-1]) - size                                           # pixels that a corner can move, x and y
+    x, y = (most % step // 2 + np.arange(0, most + 1, step) for most in room)
     _check_memory(len(x) * len(y), size)
     corner = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.int64)            # row by row
-    return _cut(micrograph, image, corner + (size - 1) / 2, corner, size, frame, np.arange(len(corner)), "leave out")
+    return _patches(_cut(image, corner, size), corner + (size - 1) / 2, corner, np.arange(len(corner)), micrograph.name, frame)
 
 
 def join(*several):
@@ -105,6 +105,7 @@ def join(*several):
 
 
 def _frame(micrograph, frame, size):
+    """One frame (h, w) of a micrograph, or a ValueError: a frame that there is, and a patch that is not larger."""
     if not hasattr(micrograph, "frames"):
         raise ValueError(f"micrograph must be a Micrograph, from open_image or scan; got {type(micrograph).__name__}: "
                          f"use Micrograph(image[None])")
@@ -116,21 +117,31 @@ def _frame(micrograph, frame, size):
     return image
 
 
-def _cut(micrograph, image, position, corner, size, frame, index, border):
-    _check_memory(len(corner), size)
-    shift = np.zeros(2, int)
-    if border == "mirror":
-        image, shift = np.pad(image, size, "symmetric"), np.array([size, size])
-    windows = sliding_window_view(image, (size, size))                                  # a view: no pixel is copied yet
-    images = np.empty((len(corner), size, size), np.float32)
-    for start in range(0, len(corner), CHUNK):
-        x, y = (corner[start:start + CHUNK] + shift).T
-        images[start:start + CHUNK] = windows[y, x]
-    return Patches(images, position, corner, np.full(len(corner), frame, np.int64), np.zeros(len(corner), np.int64), index,
-                   (micrograph.name,))
+def _check_inside(position, width, height):
+    outside = ~inside(position, -0.5, np.array([width, height]) - 0.5)
+    if outside.any():
+        raise ValueError(f"position must lie in the image of {width}×{height} pixels; {outside.sum()} of {len(position)} do "
+                         f"not, the first at {position[outside][0].round(1).tolist()}: x comes first, then y")
 
 
 def _check_memory(count, size):
-    if count * size**2 > LARGEST:
+    if count * size**2 > MOST_PATCH_PIXELS:
         raise ValueError(f"{count:,} patches of {size}×{size} pixels would take {count * size**2 * 4 / 1e9:.1f} GB; at most "
-                         f"{LARGEST * 4 / 1e9:.1f} GB: use fewer, smaller ones, a larger step, or part of the image")
+                         f"{MOST_PATCH_PIXELS * 4 / 1e9:.1f} GB: use fewer, smaller ones, a larger step, or part of the image")
+
+
+def _cut(image, corner, size):
+    """Squares of an image whose first pixels are at corner (n, 2), x and y: (n, size, size)."""
+    windows = sliding_window_view(image, (size, size))                                  # a view: no pixel is copied yet
+    images = np.empty((len(corner), size, size), np.float32)
+    for start in range(0, len(corner), CUT_TOGETHER):
+        x, y = corner[start:start + CUT_TOGETHER].T
+        images[start:start + CUT_TOGETHER] = windows[y, x]
+    return images
+
+
+def _patches(images, position, corner, index, name, frame):
+    """`Patches` of one frame of one micrograph."""
+    n = len(images)
+    return Patches(images, position, corner, frame=np.full(n, frame, np.int64), source=np.zeros(n, np.int64), index=index,
+                   names=(name,))

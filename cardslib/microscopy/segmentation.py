@@ -2,7 +2,7 @@
 
 The way of AtomAI and AtomSegNet (Ziatdinov et al., ACS Nano 11, 2017, 12742; Lin et al., Sci. Rep. 11, 2021, 5386), made so
 small that it learns in well under a minute on two cores: it need not know sizes, because every image is first brought to a
-scale at which a column is `STANDARD` pixels wide, and it need not be exact, because `columns.refine` is.
+scale at which a column is `STANDARD` pixels wide, and it need not be exact, because `gaussian_fit.refine` is.
 """
 import numpy as np
 import torch
@@ -10,51 +10,55 @@ import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
-from cardslib.microscopy.atomic_columns import measure_scale
+from cardslib.microscopy.image_scale import measure_scale
 from cardslib.validation import check_count
 
 STANDARD = 1.6     # pixels: width of a column in what the network sees
 SURROUND = 8       # widths over which the image is brought to mean 0 and standard deviation 1
 CROP = 64          # pixels across a training example
+DOT = 3            # pixels: how far the dot reaches that the network should answer a column with
 STRIP = 512        # rows that are looked at together in a large image
-SEEN = 40          # pixels: no answer depends on what is further away
-BATCH = 16
+OVERLAP = 40       # rows by which such strips overlap: no answer depends on what is further away
+SMALLEST = 16      # pixels along an edge of what the network sees, however coarse the image
+CHANNELS = 12      # of what it sees at full size; twice as many at half size
+RARE = -3.0        # logit with which every pixel starts, a probability of 5 %: most pixels are no column
+BATCH = 16         # training examples a step
 
 
 class ColumnNetwork(nn.Module):
-    """Two looks at full size, three at half size, and both together: image (n, 1, h, w) → logits (n, 1, h, w).
+    """Two convolutions at full size, three at half size, and both together: image (n, 1, h, w) → logits (n, 1, h, w).
 
-    seed  of the initial weights.  14,000 weights at the default `channels`.
+    seed  of the 14,000 initial weights
     """
 
-    def __init__(self, channels=12, seed=0):
+    def __init__(self, seed=0):
         super().__init__()
-        few, many = check_count("channels", channels), 2 * channels
+        few, many = CHANNELS, 2 * CHANNELS
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(check_count("seed", seed, 0))
-            self.fine = nn.Sequential(_look(1, few), _look(few, few))                             # h×w
-            self.coarse = nn.Sequential(nn.AvgPool2d(2), _look(few, many), _look(many, many, 2),  # h/2×w/2
-                                        _look(many, few, 4), nn.Upsample(scale_factor=2, mode="bilinear"))
-            self.answer = nn.Sequential(_look(2 * few, few), nn.Conv2d(few, 1, 1))                # h×w again
-        nn.init.constant_(self.answer[-1].bias, -3.0)                                             # most pixels are no column
+            self.fine = nn.Sequential(_convolution(1, few), _convolution(few, few))               # h×w
+            self.coarse = nn.Sequential(nn.AvgPool2d(2), _convolution(few, many), _convolution(many, many, 2),   # h/2×w/2
+                                        _convolution(many, few, 4), nn.Upsample(scale_factor=2, mode="bilinear"))
+            self.head = nn.Sequential(_convolution(2 * few, few), nn.Conv2d(few, 1, 1))           # h×w again
+        nn.init.constant_(self.head[-1].bias, RARE)
         self.learnt = False
 
     def forward(self, image):
         fine = self.fine(image)
-        return self.answer(torch.cat([fine, self.coarse(fine)], 1))
+        return self.head(torch.cat([fine, self.coarse(fine)], 1))
 
     @torch.no_grad()
     def heat(self, image, width):
         """Probability of a column at each pixel of an image (h, w) whose columns are `width` pixels wide: (h, w), 0 … 1."""
         if not self.learnt:
-            raise ValueError("how must be a trained ColumnNetwork; got one that has learnt nothing: call fit_columns first")
+            raise ValueError("finder must be a trained ColumnNetwork; got one that has learnt nothing: call fit_columns first")
         seen = _standard(image, width)
         height, across = seen.shape
         even = F.pad(seen[None, None], (0, across % 2, 0, height % 2), mode="replicate")
         parts = []
         for start in range(0, height, STRIP):
-            above = min(start, SEEN)
-            part = even[:, :, start - above:start + STRIP + SEEN]
+            above = min(start, OVERLAP)
+            part = even[:, :, start - above:start + STRIP + OVERLAP]
             parts.append(torch.sigmoid(self(part))[:, :, above:above + STRIP])
         heat = torch.cat(parts, 2)[:, :, :height, :across]
         return F.interpolate(heat, np.shape(image), mode="bicubic")[0, 0].numpy()
@@ -87,13 +91,13 @@ def fit_columns(network, micrographs, steps=180, seed=0, callback=None):
     return np.array(losses)
 
 
-def _look(inputs, outputs, dilation=1):
+def _convolution(inputs, outputs, dilation=1):
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation), nn.LeakyReLU(0.1))
 
 
 def _standard(image, width):
     """The image at the network's scale, brought to mean 0 and standard deviation 1 everywhere: (h, w) → tensor (h', w')."""
-    size = [max(2 * SEEN // 5, round(length * STANDARD / width)) for length in np.shape(image)]
+    size = [max(SMALLEST, round(length * STANDARD / width)) for length in np.shape(image)]
     scaled = F.interpolate(torch.from_numpy(np.array(image, np.float32))[None, None], size, mode="bilinear", antialias=True)
     scaled = scaled[0, 0].numpy()
     reach = SURROUND * STANDARD
@@ -104,24 +108,27 @@ def _standard(image, width):
 def _example(micrograph):
     """What the network sees of a micrograph and what it should say, (2, h', w'): a soft dot at each visible column."""
     seen = _standard(micrograph.image, measure_scale(micrograph.image).width)
-    size = np.array(seen.shape[::-1])
-    factor = size / micrograph.image.shape[::-1]
-    position = (micrograph.truth[micrograph.truth.visible].position + 0.5) * factor - 0.5
-    dots = np.zeros(seen.shape, np.float32)
-    window = np.arange(-3, 4)
-    for x, y in position:
-        columns, rows = round(x) + window, round(y) + window
-        columns, rows = columns[(columns >= 0) & (columns < size[0])], rows[(rows >= 0) & (rows < size[1])]
-        dot = np.exp(-((rows[:, None] - y) ** 2 + (columns - x) ** 2) / 2)
-        there = np.ix_(rows, columns)
+    factor = np.array(seen.shape[::-1]) / micrograph.image.shape[::-1]
+    position = (micrograph.truth[micrograph.truth.visible].position + 0.5) * factor - 0.5   # a pixel's middle is its place
+    return torch.stack([seen, torch.from_numpy(_dots(position, seen.shape))])
+
+
+def _dots(position, shape):
+    """An image of `shape` with a Gaussian of height 1 and width 1 at each position (n, 2), the highest where they meet."""
+    dots, window = np.zeros(shape, np.float32), np.arange(-DOT, DOT + 1)
+    for middle_x, middle_y in position:
+        x, y = round(middle_x) + window, round(middle_y) + window
+        x, y = x[(x >= 0) & (x < shape[1])], y[(y >= 0) & (y < shape[0])]
+        dot = np.exp(-((y[:, None] - middle_y) ** 2 + (x - middle_x) ** 2) / 2)
+        there = np.ix_(y, x)
         dots[there] = np.maximum(dots[there], dot)
-    return torch.stack([seen, torch.from_numpy(dots)])
+    return dots
 
 
 def _piece(example, rng):
     """A random piece of an example, (2, CROP, CROP), mirrored and turned by quarters at random."""
-    height, width = example.shape[1:]
-    top, left = rng.integers(max(1, height - CROP + 1)), rng.integers(max(1, width - CROP + 1))
+    height, across = example.shape[1:]
+    top, left = rng.integers(max(1, height - CROP + 1)), rng.integers(max(1, across - CROP + 1))
     piece = example[:, top:top + CROP, left:left + CROP]
     piece = F.pad(piece[None], (0, CROP - piece.shape[2], 0, CROP - piece.shape[1]), mode="replicate")[0]
     piece = torch.rot90(piece, int(rng.integers(4)), (1, 2))

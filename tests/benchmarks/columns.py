@@ -1,4 +1,4 @@
-"""How well and how fast columns of atoms are found, by every finder on crystals of many kinds: `make bench-columns`.
+"""How well and how fast columns of atoms are found, by every finder on many crystals: `make bench-columns`.
 
     python tests/benchmarks/columns.py [--seeds 2] [--json columns.json]
 
@@ -12,10 +12,18 @@ import time
 
 import torch
 
-from cardslib.microscopy.atomic_columns import find_columns, measure_scale, score_columns
-from cardslib.microscopy.crystals import ferroelectric, nio_lsmo, single_crystal
-from cardslib.microscopy.microscope import practice, scan
-from cardslib.microscopy.patches import column_patches, grid_patches
+from cardslib.microscopy import (
+    column_patches,
+    ferroelectric,
+    find_columns,
+    grid_patches,
+    measure_scale,
+    nio_lsmo,
+    practice,
+    scan,
+    score_columns,
+    single_crystal,
+)
 from cardslib.microscopy.segmentation import ColumnNetwork, fit_columns
 
 GRAPHENE = dict(pixel_size=0.08, width=0.45)
@@ -45,8 +53,8 @@ def measure(make, settings, seed, finders):
     true = micrograph.truth[micrograph.truth.visible].position
     scale = measure_scale(micrograph.image)
     figures = {}
-    for name, how in finders.items():
-        found, seconds = clocked(find_columns, micrograph.image, how, scale)
+    for name, finder in finders.items():
+        found, seconds = clocked(find_columns, micrograph.image, finder, scale)
         score = score_columns(found.position, true, micrograph.image.shape, margin=2 * scale.width)
         figures[name] = score.f1, 100 * score.rmse * micrograph.pixel_size, seconds
     return figures

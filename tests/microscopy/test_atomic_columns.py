@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardslib.microscopy.atomic_columns import Columns, Scale, find_columns, measure_scale, refine, score_columns
+from cardslib.microscopy.atomic_columns import find_columns, score_columns
 from cardslib.microscopy.crystals import ferroelectric, nio_lsmo, single_crystal
+from cardslib.microscopy.image_scale import Scale, measure_scale
 from cardslib.microscopy.micrographs import grey, open_image
 from cardslib.microscopy.microscope import scan
 
@@ -15,15 +16,15 @@ REAL = Path(__file__).parents[3] / "shared" / "real"
 real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the measured images are not at {REAL}")
 
 
-def score(micrograph, how="blobs"):
-    found = find_columns(micrograph.image, how)
+def score(micrograph, finder="blobs"):
+    found = find_columns(micrograph.image, finder)
     true = micrograph.truth[micrograph.truth.visible].position
     return score_columns(found.position, true, micrograph.image.shape, margin=2 * found.scale.width)
 
 
 def spots(positions, shape=(80, 100), width=2.5, noise=0.0, seed=0):
-    rows, columns = np.indices(shape)
-    image = sum(np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * width**2)) for x, y in positions)
+    rows, across = np.indices(shape)
+    image = sum(np.exp(-((across - x) ** 2 + (rows - y) ** 2) / (2 * width**2)) for x, y in positions)
     return grey(image + noise * np.random.default_rng(seed).standard_normal(shape))
 
 
@@ -74,66 +75,17 @@ def test_what_is_found_does_not_depend_on_grey_scale_or_side(change):
     assert abs(len(find_columns(change(image).copy())) - len(find_columns(image))) <= 2
 
 
-# ---------------------------------------------------------------------- the image's own lengths
-
-@pytest.mark.parametrize("pixel_size, width", [(0.08, 0.4), (0.15, 0.4), (0.15, 0.5)])
-def test_width_and_period_are_read_off_the_image(pixel_size, width):
-    scale = measure_scale(scan(single_crystal(size=100), pixel_size, width=width).image)
-    assert scale.width * pixel_size == pytest.approx(width, rel=0.2)
-    assert scale.period * pixel_size == pytest.approx(3.876, rel=0.04)
-
-
-@pytest.mark.parametrize("make, settings, period", [
-    (nio_lsmo, dict(pixel_size=0.18), 3.9), (ferroelectric, {}, 3.965), (lambda: single_crystal("NiO"), {}, 2.09),
-    (lambda: single_crystal("graphene", 40, angle=11), dict(pixel_size=0.08, width=0.45), 2.46)])
-def test_the_period_is_the_way_to_a_column_of_the_same_kind(make, settings, period):
-    micrograph = scan(make(), **settings)
-    assert measure_scale(micrograph.image).period * micrograph.pixel_size == pytest.approx(period, rel=0.06)
-
-
-def test_the_noise_is_measured():
-    clear = 0.2 + 0.5 * spots(mesh(20, (200, 200)), (200, 200))
-    noisy = clear + 0.03 * np.random.default_rng(0).standard_normal((200, 200))
-    assert measure_scale(np.clip(noisy, 0, 1)).noise == pytest.approx(0.03, rel=0.1)
-    assert measure_scale(clear).noise < 0.005
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_pure_noise_is_not_taken_for_columns(seed):
-    noise = np.random.default_rng(seed).uniform(0, 1, (128, 128))
-    with pytest.raises(ValueError, match="nothing in it that is wider than a pixel"):
-        find_columns(noise)
-
-
-@pytest.mark.parametrize("image, message", [
-    (np.zeros((40, 40)), "all 0"), (np.random.default_rng(0).uniform(0, 1, (8, 40)), "at least 16×16"),
-    (np.zeros((2, 40, 40)), "choose one frame"), (np.full((40, 40), np.nan), "finite"), (np.full((40, 40), 3.0), r"\[0, 1\]"),
-    (np.zeros((40, 40), np.uint8), "/ 255")])
-def test_what_is_no_image_is_refused(image, message):
-    with pytest.raises(ValueError, match=message):
-        find_columns(image)
-
-
-def test_a_micrograph_and_an_unknown_way_are_refused_with_the_cure():
+def test_what_is_no_image_and_an_unknown_finder_are_refused_with_the_cure():
     micrograph = scan(single_crystal(size=20))
     with pytest.raises(ValueError, match="pass its .image"):
         find_columns(micrograph)
-    with pytest.raises(ValueError, match="how must be 'maxima', 'blobs' or a trained ColumnNetwork; got 'magic'"):
+    with pytest.raises(ValueError, match="finder must be 'maxima', 'blobs' or a trained ColumnNetwork; got 'magic'"):
         find_columns(micrograph.image, "magic")
+    with pytest.raises(ValueError, match="nothing in it that is wider than a pixel"):
+        find_columns(np.random.default_rng(0).uniform(0, 1, (128, 128)))
 
 
 # ---------------------------------------------------------------------- refinement
-
-@given(st.floats(-0.7, 0.7), st.floats(-0.7, 0.7), st.floats(1.5, 4))
-def test_a_gaussian_is_found_where_it_is(dx, dy, width):
-    at = np.array([[40 + dx, 37 + dy]])
-    rows, columns = np.indices((80, 100))
-    image = 0.1 + 0.8 * np.exp(-((columns - at[0, 0]) ** 2 + (rows - at[0, 1]) ** 2) / (2 * width**2))
-    position, amplitude, widths = refine(image, [[40, 37]], width * 1.15)
-    assert np.allclose(position, at, atol=1e-3)
-    assert widths == pytest.approx(width, rel=0.01)
-    assert amplitude == pytest.approx(0.8, rel=0.01)
-
 
 def test_refinement_is_as_good_as_the_noise_allows():
     """Against Cramér and Rao's bound for a Gaussian of amplitude A in white noise σ: √(2/π) σ / A pixels along each axis."""
@@ -156,13 +108,6 @@ def test_no_column_is_an_empty_answer():
     ramp = np.linspace(0, 1, 20) * np.ones((20, 1))
     found = find_columns(ramp, scale=Scale(2.5, 20, 0.01))
     assert len(found) == 0 and found.position.shape == (0, 2)
-
-
-def test_columns_are_indexed_like_an_array():
-    found = find_columns(spots(mesh(20)))
-    few = found[found.position[:, 0] < 50]
-    assert isinstance(few, Columns) and 0 < len(few) < len(found) and few.scale == found.scale
-    assert (few.position[:, 0] < 50).all() and len(few.width) == len(few)
 
 
 # ---------------------------------------------------------------------- the score

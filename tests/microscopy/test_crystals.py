@@ -89,13 +89,6 @@ def test_oxygen_alone_is_not_visible():
         assert not (crystal.species[crystal.visible] == crystal.species_names.index("O")).any()
 
 
-def test_a_crystal_is_indexed_like_an_array():
-    crystal = single_crystal(size=40)
-    chosen = crystal[crystal.visible]
-    assert len(chosen) == crystal.visible.sum() and chosen.species_names == crystal.species_names
-    assert np.array_equal(chosen.rotation, crystal.rotation[crystal.visible])
-
-
 @pytest.mark.parametrize("wrong, message", [
     (dict(size=5), "size must be a finite number of at least 20 and at most 2000 Å; got 5"),
     (dict(size=(50, 1e9)), "size must be"), (dict(size="large"), "size must be"), (dict(tilt=40), "tilt must be"),

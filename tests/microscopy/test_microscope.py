@@ -34,16 +34,16 @@ def lone_column(at):
 def test_a_column_shines_where_the_truth_says(x, y, pixel_size):
     micrograph = scan(lone_column((x, y)), pixel_size, **CLEAN)
     image = np.where(micrograph.image > 0.02, micrograph.image, 0).astype(float)
-    rows, columns = np.indices(image.shape)
-    middle = np.array([(image * columns).sum(), (image * rows).sum()]) / image.sum()
+    rows, across = np.indices(image.shape)
+    middle = np.array([(image * across).sum(), (image * rows).sum()]) / image.sum()
     assert np.allclose(middle, micrograph.truth.position[0], atol=0.05)
     assert np.allclose((micrograph.truth.position[0] + 0.5) * pixel_size, (x, y))
 
 
 def test_a_column_is_a_round_gaussian_of_the_width_asked_for():
     image = scan(lone_column((15, 10)), 0.1, width=0.5, **CLEAN).image.astype(float)
-    rows, columns = np.indices(image.shape)
-    for along, middle in ((columns, 149.5), (rows, 99.5)):
+    y, x = np.indices(image.shape)
+    for along, middle in ((x, 149.5), (y, 99.5)):
         assert np.sqrt((image * (along - middle) ** 2).sum() / image.sum()) == pytest.approx(5, rel=0.02)
 
 
@@ -154,7 +154,7 @@ def test_brightness_alone_does_not_separate_the_phases(seed, blur):
     assert max(nickel.mean(), 1 - nickel.mean()) - 0.01 <= best < 0.86
 
 
-def test_practice_is_of_many_kinds_and_comes_with_its_truth():
+def test_practice_is_of_many_phases_and_settings_and_comes_with_its_truth():
     several = practice(12, size=25, seed=0)
     assert len(several) == 12 and len({micrograph.pixel_size for micrograph in several}) == 12
     assert len({micrograph.truth.phase_names for micrograph in several}) >= 4

@@ -84,13 +84,6 @@ def test_patches_of_several_images_are_joined():
         join(parts[0], grid_patches(other, 4, 8))
 
 
-def test_patches_are_indexed_like_an_array():
-    patches = column_patches(MICROGRAPH, places(30), 8)
-    few = patches[patches.position[:, 0] > 30]
-    assert 0 < len(few) < len(patches) and np.array_equal(few.images, patches.images[patches.position[:, 0] > 30])
-    assert len(patches[3]) == 1 and np.array_equal(patches[3].corner[0], patches.corner[3])
-
-
 @pytest.mark.parametrize("position, message", [
     ([[70, 20]], r"position must lie in the image of 60×40 pixels; 1 of 1 do not, the first at \[70, 20\]: x comes first|70.0"),
     ([[20, 50]], "position must lie in the image"), ([1, 2], "position must be"), (np.zeros((3, 3)), "position must be"),

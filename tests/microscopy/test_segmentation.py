@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from cardslib.microscopy.atomic_columns import find_columns, measure_scale, score_columns
+from cardslib.microscopy.atomic_columns import find_columns, score_columns
 from cardslib.microscopy.crystals import nio_lsmo, single_crystal
+from cardslib.microscopy.image_scale import measure_scale
 from cardslib.microscopy.microscope import practice, scan
 from cardslib.microscopy.segmentation import STRIP, ColumnNetwork, _example, fit_columns
 

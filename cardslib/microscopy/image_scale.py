@@ -1,0 +1,168 @@
+"""What an image says of itself: how wide its columns of atoms are, how far apart, and how strong its noise is.
+
+So nothing that looks for columns is tuned by hand.  Width and period are read off the autocorrelation of the image: a central
+peak about shift zero, where the image lies upon itself, and a peak about each vector of the lattice, where columns lie upon
+their neighbours.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.fft import irfft2, rfft2
+from scipy.ndimage import gaussian_filter, maximum_filter
+
+from cardslib.validation import check_images
+
+FEWEST_PIXELS = 16      # along an edge of an image
+TILE = 512              # pixels across the parts of a large image whose power spectra are averaged
+TILES_ALONG = 4         # such parts along an edge at the most: bounds the time
+UNEVEN = 1 / 16         # of a tile's edge: standard deviation of the blur that is taken for its uneven ground
+CLEARLY = 2             # times what white noise gives by chance at one shift; the central peak's top is a mean over eight
+BLUR = 1 / 8            # of the central peak's radius: standard deviation that takes the noise off the autocorrelation
+NO_LATTICE = 0.1        # of the central peak: where no other peak is as high, there is no lattice
+SHARP = 0.7             # of the highest peak of the lattice: those above it show the width; lower ones are noisy or smeared
+NEIGHBOUR = 0.5         # of the highest peak of the lattice: those above it are of neighbours, like or unlike
+LIKE_WITHIN = 1.8       # times the way to the nearest neighbour, for one alike: √2 in a centred square, √3 in graphene
+LIKE = 0.9              # of the highest peak within that: those above it are of neighbours alike
+HALF_FALL = 2 * np.sqrt(np.log(2))   # widths of a Gaussian: where the overlap of two has fallen half way
+NORMAL = 1.4826         # standard deviation of normally distributed numbers, in medians of their absolute values
+CROSS = 6               # root of the sum of squares of the filter [1 -2 1] across [1 -2 1]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What an image says of itself, in pixels and grey values.
+
+    width   standard deviation of a column's Gaussian, pixels
+    period  of the lattice, pixels: the shortest way from a column to one like it
+    noise   standard deviation of a pixel
+    """
+
+    width: float
+    period: float
+    noise: float
+
+
+def measure_scale(image):
+    """`Scale` of an image (h, w): read off its autocorrelation, the mean over tiles of a large image.
+
+    Two columns of width s overlap as exp(-r² / 4s²), which has fallen half way at r = 1.665 s.  The central peak also holds
+    the noise, in which neighbouring pixels may be alike; the peaks about the vectors of the lattice do not.  So the width is
+    that of the highest of those, and that of the central peak (without its topmost point) only where there is no lattice.
+    Raises ValueError if there is nothing wider than a pixel.
+    """
+    image = check_image(image)
+    correlation = _autocorrelation(image)
+    central = _central_peak(correlation)
+    radius = _first_minimum(central)
+    if radius < 2 or not central[0] > CLEARLY * _by_chance(correlation):
+        raise ValueError("image must show columns of atoms; got one with nothing in it that is wider than a pixel: "
+                         "is it one noisy frame of many, to be averaged, or no image of a lattice?")
+    peaks, distance, height = _lattice_peaks(correlation, radius)
+    if height.max(initial=0.0) < NO_LATTICE * central[0]:
+        return Scale(_width(central), float(2 * radius), _noise(image))
+    sharp = _mean_profile(correlation, peaks[height > SHARP * height.max()], radius)
+    return Scale(_width(sharp), _period(distance, height), _noise(image))
+
+
+def check_image(image):
+    """`image` as float32 (h, w) in [0, 1], or a ValueError: at least 16×16 pixels, not all the same."""
+    if hasattr(image, "frames"):
+        raise ValueError(f"image must be one array (h, w); got a {type(image).__name__}: pass its .image")
+    if np.ndim(image) != 2:
+        raise ValueError(f"image must be one array (h, w); got {np.shape(image)}: choose one frame")
+    image = check_images(np.asarray(image)[None], name="image")[0]
+    if min(image.shape) < FEWEST_PIXELS or np.ptp(image) == 0:
+        raise ValueError(f"image must be at least {FEWEST_PIXELS}×{FEWEST_PIXELS} pixels that differ; got {image.shape}"
+                         + (f", all {image[0, 0]:.3g}" if np.ptp(image) == 0 else ""))
+    return image
+
+
+# ---------------------------------------------------------------------- the autocorrelation
+
+def _autocorrelation(image):
+    """Of an image (h, w) without its uneven ground, mean over tiles: as large as a tile, shift zero in the middle."""
+    shape = [min(TILE, length) for length in image.shape]
+    tops, lefts = (np.linspace(0, length - side, min(TILES_ALONG, length // side)).astype(int)
+                   for length, side in zip(image.shape, shape))
+    window = np.hanning(shape[0] + 2)[1:-1, None] * np.hanning(shape[1] + 2)[1:-1]      # edges fade: they are no feature
+    power = 0
+    for top in tops:
+        for left in lefts:
+            tile = image[top:top + shape[0], left:left + shape[1]]
+            even = tile - gaussian_filter(tile, min(shape) * UNEVEN)
+            power = power + np.abs(rfft2(even * window)) ** 2
+    return np.fft.fftshift(irfft2(power, shape)) / irfft2(np.abs(rfft2(window)) ** 2, shape)[0, 0]
+
+
+def _by_chance(correlation):
+    """Root mean square of the autocorrelation beside its value at shift zero: what white noise gives at any one shift."""
+    zero = correlation[correlation.shape[0] // 2, correlation.shape[1] // 2]
+    return np.sqrt((np.sum(correlation**2) - zero**2) / correlation.size)
+
+
+def _radial_profile(correlation, middle, reach):
+    """Mean of an autocorrelation at each whole distance 0 … reach - 1 from `middle` (y, x): (reach,)."""
+    top, left = np.maximum(np.array(middle) - reach, 0)
+    part = correlation[top:middle[0] + reach + 1, left:middle[1] + reach + 1]
+    y, x = np.indices(part.shape)
+    ring = np.round(np.hypot(y + top - middle[0], x + left - middle[1])).astype(int).ravel()
+    return (np.bincount(ring, part.ravel()) / np.bincount(ring))[:reach]
+
+
+def _first_minimum(profile):
+    """Radius at which a profile stops falling for the first time (its last if it never does); the topmost point is noise."""
+    rising = np.diff(profile[1:]) >= 0
+    return 1 + int(np.argmax(rising)) if rising.any() else len(profile) - 1
+
+
+# ---------------------------------------------------------------------- its peaks
+
+def _central_peak(correlation):
+    """Profile of the autocorrelation about shift zero; its top, which the noise raises, from a parabola through r = 1 and 2."""
+    middle = np.array(correlation.shape) // 2
+    profile = _radial_profile(correlation, middle, min(middle))
+    profile[0] = profile[1] + (profile[1] - profile[2]) / 3
+    return profile
+
+
+def _lattice_peaks(correlation, radius):
+    """The m other peaks: where they are, (m, 2) y and x, how far from shift zero, (m,) pixels, and how high, (m,).
+
+    They lie further than `radius`, the central peak's, from that peak and from the edge, so that each is whole.
+    """
+    middle = np.array(correlation.shape) // 2
+    smooth = gaussian_filter(correlation, max(1.0, radius * BLUR))
+    peaks = np.argwhere(smooth == maximum_filter(smooth, 2 * (radius // 2) + 1))
+    distance = np.hypot(*(peaks - middle).T)
+    apart = (distance > radius) & (distance < min(middle) - radius)
+    peaks = peaks[apart]
+    return peaks, distance[apart], smooth[tuple(peaks.T)]
+
+
+def _mean_profile(correlation, peaks, radius):
+    """Mean profile of the autocorrelation about several of its peaks (m, 2), y and x: (radius + 1,)."""
+    return np.mean([_radial_profile(correlation, peak, radius + 1) for peak in peaks], 0)
+
+
+# ---------------------------------------------------------------------- width, period, noise
+
+def _width(profile):
+    """Width of the Gaussians whose overlap falls like a peak's profile: it is half way down at 1.665 of them."""
+    half = (profile[0] + profile[_first_minimum(profile)]) / 2
+    below = int(np.argmax(profile < half))                                              # the first point beyond half way
+    beyond = (profile[below - 1] - half) / (profile[below - 1] - profile[below])        # share of a pixel, on a straight line
+    return float((below - 1 + beyond) / HALF_FALL)
+
+
+def _period(distance, height):
+    """The way to the nearest neighbour alike.  The nearest of all may be unlike, and its peak lower; one alike is not much
+    further.  Distances and heights (m,) of the peaks."""
+    nearest = distance[height > NEIGHBOUR * height.max()].min()
+    near = distance < LIKE_WITHIN * nearest
+    return float(distance[near & (height > LIKE * height[near].max())].min())
+
+
+def _noise(image):
+    """Standard deviation of a pixel, from differences that cancel everything smooth (Immerkær, CVIU 64, 1996, 300–302)."""
+    differences = np.diff(np.diff(image, 2, 0), 2, 1)
+    return float(NORMAL * np.median(np.abs(differences)) / CROSS)
