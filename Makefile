@@ -20,7 +20,7 @@ test: $(VENV)/installed
 
 # Execute every lecture, and the solved exercises, from top to bottom and save them with what they showed.
 lectures: $(VENV)/installed
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level=WARN --ExecutePreprocessor.record_timing=False \
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --coalesce-streams --log-level=WARN --ExecutePreprocessor.record_timing=False \
 	    --ExecutePreprocessor.kernel_name=python3 $(or $(ARGS),lectures/*.ipynb lectures/solutions/*.ipynb)
 
 # The exercises as students get them, from the solved ones.

@@ -16,21 +16,24 @@ class Record:
     """
 
     def __len__(self):
-        return len(next(iter(self.rows.values())))
+        for values in self.rows.values():
+            return len(values)
+        raise TypeError(f"{type(self).__name__} holds no array: it has no length, and no index")
 
     def __getitem__(self, which):
-        if isinstance(which, (int, np.integer)) and not isinstance(which, bool):
-            if not -len(self) <= which < len(self):   # or a loop over a record would never end
-                raise IndexError(f"index {which} is out of range: there are {len(self)}")
-            which = slice(which % len(self), which % len(self) + 1)
-        elif isinstance(which, slice) and (which.step or 1) < 0:   # a tensor has no slices that run backwards
-            which = np.arange(len(self))[which].copy()
-        elif not isinstance(which, slice):
-            which = which if hasattr(which, "shape") or isinstance(which, tuple) else np.asarray(which)
-            if np.ndim(which) != 1 or isinstance(which, tuple):
-                raise IndexError(f"an index must be a whole number, a slice, a mask or an array of whole numbers; "
-                                 f"got {which!r}")
-            which = which if len(which) else slice(0, 0)
+        count, dtype = len(self), str(getattr(which, "dtype", type(which).__name__)).removeprefix("torch.")
+        if isinstance(which, slice):   # a tensor has no slices that run backwards
+            which = which if (which.step or 1) > 0 else np.arange(count)[which].copy()
+        elif isinstance(which, list | range):
+            return self[np.asarray(which) if len(which) else np.arange(0)]
+        elif np.ndim(which) == 0 and dtype.startswith(("int", "uint")):
+            if not -count <= which < count:   # or a loop over a record would never end
+                raise IndexError(f"index {which} is out of range: there are {count}")
+            which = slice(int(which) % count, int(which) % count + 1)
+        elif np.ndim(which) != 1 or not dtype.startswith(("int", "uint", "bool")):
+            raise IndexError(f"an index must be a whole number, a slice, a mask or an array of whole numbers; got {which!r}")
+        elif dtype == "bool" and len(which) != count:
+            raise IndexError(f"a mask must have one entry for each of {count}; got {len(which)}")
         return self.map(lambda values: values[which])
 
     @property

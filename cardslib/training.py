@@ -13,7 +13,7 @@ from cardslib.validation import check_count, check_number
 
 BATCH = 128
 EXPLORE = 1 / 3         # of the epochs: so long every orientation of an image is tried, if nothing says how it lies
-ENOUGH = 1 / 2          # of a model's usual steps: guided for a third of them, then left alone, four suits cost 3 nats more
+ENOUGH = 1 / 2          # of `model.steps`: guided for a third of them, then left alone, four suits cost 3 nats more
 
 
 @dataclass
@@ -22,7 +22,8 @@ class History:
 
     loss         −ELBO in nats per image (at β = 1, whatever β was trained with)
     terms        its parts by name: "reconstruction" (minus the log-likelihood) and each divergence
-    guidance     what was taken off beside, by name, while something guided the model (`models.guide`); no part of the loss
+    guidance     what was taken off beside, by name, while something guided the model (`models.guide`): no part of the loss, and
+                 shorter than it where it began later
     seconds      since the start
     interrupted  True if the training was stopped before its last epoch
     """
@@ -97,8 +98,8 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
 
     Interrupt it when you like (the stop button, Ctrl-C, or a callback that raises KeyboardInterrupt): the model keeps
     what it has learnt, and the history the epochs that were completed.  Call it again to go on, with a new cycle of the
-    learning rate: after a training that was stopped, or that had less than half of the model's usual steps, the images are
-    compared once more.
+    learning rate.  Until a training has come to its end with at least half of `model.steps` steps made in all, images are
+    compared with one another anew, which takes for granted that they are the same images.
     """
     images, labels = model.check(images, labels)
     _check_settings(images, epochs, seed, beta, batch, learning_rate, alignment)
@@ -130,13 +131,13 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
                 (-value.mean()).backward()
                 optimiser.step()
                 schedule.step()
-                model.learnt += 1
+                model.steps_made += 1
                 terms = {"reconstruction": -elbo.reconstruction, **divergences, **guidance}
                 steps.append({name: term.detach().sum() for name, term in terms.items()})
             history.add(steps, len(images), time.perf_counter() - start)
             for watcher in watchers:
                 watcher(Progress(model, history, epoch, epochs))
-        if model.learnt >= ENOUGH * model.steps:
+        if model.steps_made >= ENOUGH * model.steps:
             model.prepared.fill_(True)
     except KeyboardInterrupt:
         history.interrupted = True
@@ -146,14 +147,6 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
         torch.set_flush_denormal(False)
         model.learning = False
     return history
-
-
-class Adam(torch.optim.Adam):
-    """torch's Adam, without the decorators that import torch's compiler, which costs the first `fit` 1.5 to 3 s for nothing."""
-
-    add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)
-    zero_grad = inspect.unwrap(torch.optim.Adam.zero_grad)
-    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
 
 
 def _check_settings(images, epochs, seed, beta, batch, learning_rate, alignment):
@@ -177,6 +170,14 @@ def _check_alignment(alignment, count):
         raise ValueError(f"alignment must be True, False or an Alignment; got {alignment!r}")
     if len(alignment) != count:
         raise ValueError(f"alignment must hold a pose for each of the {count} images; got {len(alignment)}")
+
+
+class Adam(torch.optim.Adam):
+    """torch's Adam, without the decorators that import torch's compiler, which costs the first `fit` 1.5 to 3 s for nothing."""
+
+    add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Adam.zero_grad)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
 
 
 class _Line:

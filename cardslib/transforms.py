@@ -71,7 +71,7 @@ def crops(images, centre=None):
     pool = max(1, round(longer / CROP))
     side, reach = longer // pool, longer / width                                 # pixels; half widths
     pooled = F.adaptive_avg_pool2d(images[:, None], (max(1, height // pool), max(1, width // pool)))
-    if centre is None and pooled.shape[-2:] == (side, side):
+    if centre is None and height == width:
         return pooled[:, 0]
     unit = torch.tensor([1, width / height], device=images.device)               # half widths → the units of grid_sample
     grid = pixel_grid(side, side, images.device) * reach

@@ -54,24 +54,26 @@ def test_every_record_of_the_package_is_here():
 
 @records
 @pytest.mark.parametrize("which, index", [
-    (0, [0]), (2, [2]), (-1, [N - 1]), (np.int64(5), [5]), (np.arange(9)[3], [3]),
+    (0, [0]), (2, [2]), (-1, [N - 1]), (np.int64(5), [5]), (np.array(4), [4]), (torch.tensor(6), [6]),
     (slice(2, 7), range(2, 7)), (slice(None, None, -4), range(N - 1, -1, -4)), (slice(5, 5), []), (slice(8, 99), range(8, N)),
     (MASK, np.flatnonzero(MASK)), (MASK.tolist(), np.flatnonzero(MASK)), (np.zeros(N, bool), []),
-    ([4, 1, 1, -2], [4, 1, 1, N - 2]), (np.array([7, 0]), [7, 0]), (torch.tensor([3, 3]), [3, 3]), ([], []),
-    (np.array([], int), [])], ids=repr)
+    ([4, 1, 1, -2], [4, 1, 1, N - 2]), (np.array([7, 0]), [7, 0]), (torch.tensor([3, 3]), [3, 3]), (range(3, 5), [3, 4]),
+    ([], []), (np.array([], int), [])], ids=repr)
 def test_an_index_gives_a_record_of_the_same_kind(record, which, index):
     assert_rows(record[which], record, list(index))
 
 
 @records
-@pytest.mark.parametrize("which", [N, -N - 1, [0, N], np.array([N + 3]), np.ones(N + 1, bool), [True, False]], ids=repr)
+@pytest.mark.parametrize("which", [N, -N - 1, [0, N], np.array([N + 3]), np.ones(N + 1, bool), [True, False],
+                                   np.zeros(0, bool)], ids=repr)
 def test_an_index_out_of_range_is_an_error(record, which):
     with pytest.raises(IndexError):
         record[which]
 
 
 @records
-@pytest.mark.parametrize("which", [None, "suit", 1.0, True, (0, 1), ..., [[0, 1], [2, 3]], np.array(2.5)], ids=repr)
+@pytest.mark.parametrize("which", [None, "suit", 1.0, True, (0, 1), ..., [[0, 1], [2, 3]], np.array(2.5), np.array([]),
+                                   {1, 2}], ids=repr)
 def test_what_is_no_index_is_refused(record, which):
     with pytest.raises(IndexError):
         record[which]

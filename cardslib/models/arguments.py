@@ -98,7 +98,7 @@ def _check_group(model, latents, count):
         raise ValueError(f"labels are missing: which of the {model.groups} groups is to be drawn? Give one whole number "
                          f"an image")
     elif np.shape(latents.group) != (count, model.groups):
-        raise ValueError(f"latents must hold a share of each of the {model.groups} groups for {count} images; got group "
+        raise ValueError(f"latents must hold a probability of each of the {model.groups} groups for {count} images; got group "
                          f"{np.shape(latents.group)}")
     else:
         group = check_rows(latents.group, model.groups, "group").argmax(1)

@@ -16,7 +16,7 @@ from cardslib.records import Record
 
 ALIKE = 0.017      # radians (1°), or as a share: the width of the prior "similar images lie alike"
 CANDIDATES = 3     # for each neighbour that is kept, where neighbours must tell groups of images apart
-SOME = 4           # one pixel in so many is drawn by a pointwise decoder; one image in so many teaches the logits
+PIXELS_SKIPPED, IMAGES_SKIPPED = 4, 4   # one pixel in four is decoded pointwise; one image in four teaches the logits
 WEIGHTS = {"neighbours": 1, "choice": 20}   # of what is taken off the bound
 
 
@@ -46,7 +46,7 @@ def prepare(model, images, labels=None, alignment=True):
 
     alignment  True; False: no neighbours are asked; or an `Alignment` that is known from elsewhere
     """
-    if model.learnt == 0:
+    if model.steps_made == 0:
         model.decoder.start_from(torch.logit(images.mean(0), eps=1e-3))
     if not model.chooses or alignment is False or (alignment is True and model.prepared):
         return None
@@ -96,18 +96,18 @@ def objective(model, images, label=None, guide=None, explore=False, generator=No
 
 def some_pixels(model, generator):
     """A random quarter of the pixels, as indices: enough for an unbiased estimate of the reconstruction."""
-    return torch.randperm(len(model.pixels), generator=generator, device=model.device)[:-(-len(model.pixels) // SOME)]
+    return torch.randperm(len(model.points), generator=generator, device=model.device)[:-(-len(model.points) // PIXELS_SKIPPED)]
 
 
 def _guided(model, images, label, guide, pixels, generator):
     """The bound at the orientation and in the group that the guide names."""
-    told = None if model.groups else label
-    latents = model.posterior_by_orientation(images, told, guide.orientation)[0].map(lambda values: values[:, 0])
+    label = None if model.groups else label   # the guide knows the groups
+    latents = model.posterior_by_orientation(images, label, guide.orientation)[0].map(lambda values: values[:, 0])
     if model.groups:
         latents = replace(latents, group=F.one_hot(guide.group, model.groups).float())
     likelihood = log_likelihood(model, images, model.sample(latents, generator), pixels)
-    some = slice(None, None, SOME)
-    logits = model.posterior_by_orientation(images[some], None if told is None else told[some])[1]
+    some = slice(None, None, IMAGES_SKIPPED)
+    logits = model.posterior_by_orientation(images[some], None if label is None else label[some])[1]
     surprise = _surprise(logits, guide.orientation[some], latents.group[some] if model.groups else None).mean()
     guidance = {"choice": surprise.expand(len(images))}
     if guide.alignment is not None:

@@ -1,9 +1,9 @@
 """The neural networks inside the models: layers and where they read, no latent variables.
 
 What a network is told beside an image or its content (a label as one-hot numbers, conditions, a group) is its *conditioning*,
-(n, told) numbers.  A decoder turns `inputs`, content and conditioning side by side, and points (n, p, 2) of the canonical
+(n, size) numbers.  A decoder turns `inputs`, content and conditioning side by side, and points (n, p, 2) of the canonical
 picture, in half widths, into logits there, (n, p); the dense one knows no points: it draws the image itself.  Each has a
-`name`, and says whether it is `pointwise`: a network evaluated anew at every point, at a hundred times the cost.
+`name`, and says whether it is `pointwise`: a network evaluated anew at every point, which makes a step many times slower.
 """
 from itertools import pairwise
 from math import ceil
@@ -20,12 +20,12 @@ FINEST = 12.0          # the typical wave that it is given: radians a half width
 
 
 class DenseEncoder(nn.Module):
-    """Image and conditioning → `outputs` numbers: (n, h, w), (n, told) → (n, outputs)."""
+    """Image and conditioning → `outputs` numbers: (n, h, w), (n, size) → (n, outputs)."""
 
-    def __init__(self, shape, outputs, hidden, told=0):
+    def __init__(self, shape, outputs, hidden, conditioning_size=0):
         super().__init__()
         height, width = shape
-        self.layers = _dense(height * width + told, hidden, outputs)
+        self.layers = _dense(height * width + conditioning_size, hidden, outputs)
 
     def forward(self, images, conditioning=None):
         pixels = images.flatten(1)                                          # (n, h, w) → (n, h·w)
@@ -40,10 +40,10 @@ class PoseEncoder(nn.Module):
     which (n,) chooses one orientation for each image, and no work is done for the others.
     """
 
-    def __init__(self, shape, outputs, hidden, told=0, count=1):
+    def __init__(self, shape, outputs, hidden, conditioning_size=0, count=1):
         super().__init__()
         side = crops(torch.zeros(1, *shape)).shape[-1]
-        self.layers = _dense(side**2 + told, hidden, outputs)
+        self.layers = _dense(side**2 + conditioning_size, hidden, outputs)
         self.register_buffer("angles", orientations(count), persistent=False)
 
     def forward(self, images, conditioning=None, centre=None, which=None):
@@ -61,10 +61,10 @@ class DenseDecoder(nn.Module):
 
     name, pointwise = "dense", False
 
-    def __init__(self, shape, content, hidden, told=0):
+    def __init__(self, shape, content, hidden, conditioning_size=0):
         super().__init__()
         height, width = shape
-        self.layers = _dense(content + told, hidden, height * width)
+        self.layers = _dense(content + conditioning_size, hidden, height * width)
         self.layers.append(nn.Unflatten(1, (height, width)))                # (n, h·w) → (n, h, w)
 
     @torch.no_grad()
@@ -86,14 +86,14 @@ class SpatialDecoder(nn.Module):
 
     pointwise = True
 
-    def __init__(self, shape, content, hidden, told=0, reach=1.0, skip=False):
+    def __init__(self, shape, content, hidden, conditioning_size=0, reach=1.0, skip=False):
         super().__init__()
         self.name, self.skip = "skip" if skip else "spatial", skip
-        hidden //= 2                                                        # the same work is done at every point
+        hidden = 2 * max(1, hidden // 4)            # half as wide, as the work is done at every point; even: a sine, a cosine
         self.waves = nn.Parameter(torch.randn(2, hidden // 2) * (FINEST / reach))
         entries = range(POINTWISE_LAYERS if skip else 1)
         self.of_waves = nn.ModuleList(nn.Linear(hidden, hidden, bias=False) for _ in entries)
-        self.of_content = nn.ModuleList(nn.Linear(max(content + told, 1), hidden) for _ in entries)
+        self.of_content = nn.ModuleList(nn.Linear(max(content + conditioning_size, 1), hidden) for _ in entries)
         self.hidden = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(POINTWISE_LAYERS - 1))
         self.last = nn.Linear(hidden, 1)
 
@@ -120,11 +120,11 @@ class WarpDecoder(nn.Module):
 
     name, pointwise = "warp", False
 
-    def __init__(self, shape, content, hidden, told=0, reach=1.0):
+    def __init__(self, shape, content, hidden, conditioning_size=0, reach=1.0):
         super().__init__()
         self.shape, self.reach = shape, reach
         self.side = ceil(shape[1] * reach)                                  # of the square picture, in the image's own pixels
-        self.canonical = DenseDecoder((self.side, self.side), content, hidden, told)
+        self.canonical = DenseDecoder((self.side, self.side), content, hidden, conditioning_size)
 
     def start_from(self, logits):
         """Draw this picture, (h, w) logits, before anything is learnt; beyond its edge as at the edge."""
@@ -140,17 +140,17 @@ class WarpDecoder(nn.Module):
         return read[:, 0, 0]                                                # (n, 1, 1, p) → (n, p)
 
 
-def make_decoder(name, shape, content, hidden, told, pose):
+def make_decoder(name, shape, content, hidden, conditioning_size, pose):
     """The decoder of that name, or a ValueError: "dense" has no pose, "warp", "spatial" and "skip" have one."""
     names = ("warp", "spatial", "skip") if pose else ("dense",)
     if name not in names:
         raise ValueError(f"decoder must be {' or '.join(map(repr, names))} {'with' if pose else 'without'} a pose; "
                          f"got {name!r}")
     if name == "dense":
-        return DenseDecoder(shape, content, hidden, told)
+        return DenseDecoder(shape, content, hidden, conditioning_size)
     if name == "warp":
-        return WarpDecoder(shape, content, hidden, told, pose.reach(shape))
-    return SpatialDecoder(shape, content, hidden, told, pose.reach(shape), skip=name == "skip")
+        return WarpDecoder(shape, content, hidden, conditioning_size, pose.reach(shape))
+    return SpatialDecoder(shape, content, hidden, conditioning_size, pose.reach(shape), skip=name == "skip")
 
 
 def _dense(inputs, hidden, outputs):

@@ -45,12 +45,15 @@ class Pose:
         return {name: SENSIBLE[name] if value is True else float(value) for name, value in parts.items() if value}
 
     @property
-    def orientations(self):
+    def orientation_count(self):
         """From how many orientations the encoder looks at an image: all round if the prior of the angle reaches so far."""
         return ORIENTATIONS if 3 * self.widths.get("angle", 0) > 2 * pi / ORIENTATIONS else 1
 
     def reach(self, shape):
-        """How far from its middle the canonical picture of images (height, width) is ever looked at, in half widths."""
+        """How far the canonical picture of images (height, width) reaches from its middle, in half widths.
+
+        As far as it is looked at with a shift of one width, without scale and shear; beyond its edge it is as at the edge.
+        """
         height, width = shape
         corner = hypot(1, height / width) if "angle" in self.widths else max(1, height / width)
         return corner + self.widths.get("shift", 0)

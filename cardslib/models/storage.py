@@ -16,7 +16,7 @@ PARTS = {"shape", "pose", "decoder", *COUNTS}
 
 
 def save(model, path):
-    """Write the model to one file: weights as safetensors, what it was made with as JSON in the header."""
+    """`VAE.save`."""
     if not Path(path).absolute().parent.is_dir():
         raise FileNotFoundError(f"there is no folder {Path(path).parent} to save the model in: make it first")
     made_with = dict(shape=model.shape, pose=model.pose and asdict(model.pose), decoder=model.decoder.name,
@@ -25,10 +25,7 @@ def save(model, path):
 
 
 def load(cls, path, device="cpu"):
-    """The model that `save` wrote.  Nothing in the file is ever run: it holds numbers and JSON, no pickle.
-
-    Raises FileNotFoundError, or ValueError for a file that is truncated, damaged or not a cardslib VAE.
-    """
+    """`VAE.load`: a model of class `cls`."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no model file {path}")
     try:

@@ -19,7 +19,8 @@ from cardslib.models.elbo import elbo
 from cardslib.models.latents import Latents
 from cardslib.models.networks import DenseEncoder, PoseEncoder, make_decoder
 from cardslib.models.pose import output_sizes, pose_posterior
-from cardslib.models.storage import load, save
+from cardslib.models.storage import load as load_model
+from cardslib.models.storage import save as save_model
 from cardslib.records import concatenate
 from cardslib.transforms import centroid, orientations, pixel_grid, to_canonical
 from cardslib.validation import check_count, check_images
@@ -63,25 +64,25 @@ class VAE(nn.Module):
         self.content = check_count("content", content, 0 if pose or groups else 1)
         self.classes, self.conditions, self.groups = check_told(classes, conditions, groups)
         self.hidden = check_count("hidden", hidden)
-        count = pose.orientations if pose else 1
+        count = pose.orientation_count if pose else 1
         self.chooses = count > 1 or self.groups > 0   # among orientations or groups: the encoder gives logits
         self.outputs = {"content": self.content, "content_sd": self.content, **(output_sizes(pose) if pose else {}),
                         **({"logits": max(1, self.groups)} if self.chooses else {})}
-        told = self.classes + self.conditions
+        conditioning_size = self.classes + self.conditions
         with torch.random.fork_rng(devices=[]):   # the caller's random numbers are left alone
             torch.manual_seed(check_count("seed", seed, 0))
             outputs = sum(self.outputs.values())
-            self.encoder = PoseEncoder(self.shape, outputs, self.hidden, told, count) if pose \
-                else DenseEncoder(self.shape, outputs, self.hidden, told)
+            self.encoder = PoseEncoder(self.shape, outputs, self.hidden, conditioning_size, count) if pose \
+                else DenseEncoder(self.shape, outputs, self.hidden, conditioning_size)
             self.decoder = make_decoder(decoder or ("warp" if pose else "dense"), self.shape, self.content, self.hidden,
-                                        told + self.groups, pose)
+                                        conditioning_size + self.groups, pose)
         self.steps, self.learning_rate = (650, 1e-2) if count > 1 else (1000, 6e-3)   # of a training, by default
         self.learning = False   # a training has not come to its end yet: `fit` says so
         self.chunk = FEW_IMAGES if self.decoder.pointwise else MANY_IMAGES
-        self.register_buffer("learnt", torch.tensor(0))            # steps of training so far
-        self.register_buffer("prepared", torch.tensor(False))      # a training came to its end and nothing need guide the next
+        self.register_buffer("steps_made", torch.tensor(0))        # of training, so far
+        self.register_buffer("prepared", torch.tensor(False))      # long enough for the next training to need no guide: `fit`
         self.register_buffer("orientations", orientations(count), persistent=False)
-        self.register_buffer("pixels", pixel_grid(*self.shape).reshape(-1, 2), persistent=False)   # (h·w, 2)
+        self.register_buffer("points", pixel_grid(*self.shape).reshape(-1, 2), persistent=False)   # (h·w, 2)
         self.to(check_device(device))
 
     # ------------------------------------------------------------------ the mathematics, on tensors
@@ -97,7 +98,7 @@ class VAE(nn.Module):
     def posterior_by_orientation(self, images, label=None, which=None):
         """The posterior from every orientation, or from the one `which` (n,) names: `Latents` (n, orientations, …), and the
         logits, (n, orientations, groups or 1), or None if there is nothing to choose."""
-        conditioning = None if label is None else self._told(label)
+        conditioning = None if label is None else self._conditioning(label)
         if self.pose is None:
             centre, outputs = None, self.encoder(images, conditioning)[:, None]      # (n, outputs) → (n, 1, outputs)
         else:
@@ -134,20 +135,20 @@ class VAE(nn.Module):
             drawn[name] = mean + (sd if sd.shape == mean.shape else sd[..., None]) * noise
         return Latents(**drawn)
 
-    def logits(self, latents, pixels=None):
+    def pixel_logits(self, latents, pixels=None):
         """Logits of the pixels at given values of the latents, (n, h, w); or of the pixels with these indices (p,), (n, p)."""
         inputs = latents.content
         if self.groups:
             inputs = torch.cat([inputs, latents.group], 1)                                       # (n, content + groups)
         elif latents.label is not None:
-            inputs = torch.cat([inputs, self._told(latents.label)], 1)                           # (n, content + told)
+            inputs = torch.cat([inputs, self._conditioning(latents.label)], 1)                   # … + classes or conditions
         if self.pose is None:
             return self.decoder(inputs)                                                          # (n, h, w)
-        points = to_canonical(self.pixels if pixels is None else self.pixels[pixels], latents)   # (n, p, 2)
-        logits = self.decoder(inputs, points)                                                    # (n, p)
-        return logits.unflatten(1, self.shape) if pixels is None else logits
+        points = to_canonical(self.points if pixels is None else self.points[pixels], latents)   # (n, p, 2)
+        pixel_logits = self.decoder(inputs, points)                                              # (n, p)
+        return pixel_logits.unflatten(1, self.shape) if pixels is None else pixel_logits
 
-    def _told(self, label):
+    def _conditioning(self, label):
         """Labels as the networks are told them: (n,) → (n, classes), one where the class is; conditions as they are."""
         return F.one_hot(label, self.classes).float() if self.classes else label
 
@@ -179,7 +180,7 @@ class VAE(nn.Module):
         latents = check_latents(self, latents, labels)
         parts = [latents[start:start + self.chunk].map(lambda values: torch.from_numpy(values).to(self.device))
                  for start in range(0, len(latents), self.chunk)]
-        return np.concatenate([torch.sigmoid(self.logits(part)).cpu().numpy() for part in parts])
+        return np.concatenate([torch.sigmoid(self.pixel_logits(part)).cpu().numpy() for part in parts])
 
     @torch.no_grad()
     def elbo(self, images, labels=None, seed=0):
@@ -207,5 +208,14 @@ class VAE(nn.Module):
 
     # ------------------------------------------------------------------ files
 
-    save = save
-    load = classmethod(load)
+    def save(self, path):
+        """Write the model to one file: weights as safetensors, what it was made with as JSON in the header."""
+        save_model(self, path)
+
+    @classmethod
+    def load(cls, path, device="cpu"):
+        """The model that `save` wrote.  Nothing in the file is ever run: it holds numbers and JSON, no pickle.
+
+        Raises FileNotFoundError, or ValueError for a file that is truncated, damaged or not a cardslib VAE.
+        """
+        return load_model(cls, path, device)

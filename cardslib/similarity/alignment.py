@@ -71,8 +71,9 @@ def align_graph(graph, axis=False):
 
 def _aligned_nodes(edges):
     """The poses of the nodes but for their zeros: angle (nodes,), strain (nodes, 3) as `_in_frame`, component (nodes,)."""
-    ends = image, neighbour = edges.ends
-    distance, nodes = edges.distance.ravel(), len(edges.neighbour)
+    nodes, count = edges.neighbour.shape
+    ends = image, neighbour = np.repeat(np.arange(nodes), count), edges.neighbour.ravel()
+    distance = edges.distance.ravel()
     turn, stretch = _polar(edges.matrix)
     angle, component = _angles_along_tree(ends, turn, distance, nodes)
     weight = 1 / (distance + np.median(distance) + 1e-9)   # at most twice the median pair's, or one would decide alone
@@ -169,23 +170,19 @@ def _mean(values, chosen):
 # ---------------------------------------------------------------------- zeros
 
 def _with_zeros(angle, strain, axis):
-    """Angle (n,) and strain (n, 3) of one component with their zeros where `Alignment` says."""
+    """Angle (n,) and strain (n, 3) of one component with their zeros where `Alignment` says.
+
+    With `axis` strains are to lie across the axes, as those of `geometry.strain` do, as far as they can.  A turn of the frame
+    turns the strain (along, across) by twice as much (Mohr's circle): here to the second of the two, from the direction in
+    which the strains vary most, the principal axis of their second moments.
+    """
     strain = strain - strain.mean(0)
+    along, across = strain[:, 0], strain[:, 1]
     mean = np.angle(np.exp(1j * angle).mean())
     if not axis:
         return angle - mean, strain
-    turn = _turn_to_axes(strain)
+    principal = np.arctan2(2 * (along * across).sum(), (along**2 - across**2).sum()) / 2
+    turn = (pi / 2 - principal) / 2
     turn -= pi / 2 * np.round((mean + turn) / (pi / 2))   # a quarter of a turn more only changes the sign of the strain
-    along, across, cos, sin = strain[:, 0], strain[:, 1], np.cos(2 * turn), np.sin(2 * turn)
+    cos, sin = np.cos(2 * turn), np.sin(2 * turn)
     return angle + turn, np.stack([along * cos - across * sin, along * sin + across * cos, strain[:, 2]], 1)
-
-
-def _turn_to_axes(strain):
-    """The turn, radians, after which strains (n, 3) lie across the axes, as those of `geometry.strain` do, as far as they can.
-
-    A turn of the frame turns the strain (along, across) by twice as much (Mohr's circle): here to the second of the two, from
-    the direction in which the strains vary most, the principal axis of their second moments.
-    """
-    along, across = strain[:, 0], strain[:, 1]
-    direction = np.arctan2(2 * (along * across).sum(), (along**2 - across**2).sum()) / 2
-    return (pi / 2 - direction) / 2

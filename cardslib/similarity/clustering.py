@@ -24,11 +24,13 @@ def cluster(graph, groups, labels=None):
             spread along the graph.  Known labels are kept
     """
     affinity, nodes = _affinity(graph.edges), len(graph.edges.neighbour)
-    known = np.full(nodes, UNKNOWN) if labels is None else labels[graph.order][:nodes]
-    found = _named(_cut(affinity, groups), known, groups)
-    disagree = (found != known) & (known != UNKNOWN)
-    if disagree.any() and len(np.unique(known[known != UNKNOWN])) == groups:
-        found = _spread(affinity, known, groups)
+    found = _cut(affinity, groups)
+    if labels is not None:
+        known = labels[graph.order][:nodes]
+        found = _named(found, known, groups)
+        disagree = (found != known) & (known != UNKNOWN)
+        if disagree.any() and len(np.unique(known[known != UNKNOWN])) == groups:
+            found = _spread(affinity, known, groups)
     if graph.joins is not None:
         found = np.concatenate([found, _voted(graph.joins, found, groups)])
     found = graph.restored(found)
@@ -40,19 +42,15 @@ def _affinity(edges):
 
     The width of a node is the root of the distance to its last neighbour (Zelnik-Manor & Perona).
     """
-    nodes = len(edges.neighbour)
+    nodes, count = edges.neighbour.shape
     width = np.sqrt(edges.distance[:, -1]) + 1e-9   # not zero, where all images are the same
-    image, neighbour = edges.ends
+    image, neighbour = np.repeat(np.arange(nodes), count), edges.neighbour.ravel()
     alike = np.exp(-edges.distance.ravel() / (width[image] * width[neighbour]))
     affinity = sparse.coo_matrix((alike, (image, neighbour)), (nodes, nodes)).tocsr()
-    return _in_one_piece((affinity + affinity.T) / 2)
+    affinity = (affinity + affinity.T) / 2
 
-
-def _in_one_piece(affinity):
-    """The affinity with a faint edge between any two parts that no chain joins, from the node of greatest degree to that one.
-
-    Without it a cut between parts would be arbitrary, and labels would not reach a part that has none.
-    """
+    # a faint edge between any two parts that no chain joins, from hub to hub, the node of greatest degree: without it a cut
+    # between parts would be arbitrary, and labels would not reach a part that has none
     number, part = connected_components(affinity, directed=False)
     degree = np.asarray(affinity.sum(1)).ravel()
     hub = np.array([np.argmax(np.where(part == one, degree, -1)) for one in range(number)])

@@ -25,7 +25,8 @@ FINER = 4               # times finer are the turns that are tried: 1.4°, less 
 NODES = 2000            # images that are compared with one another, which takes time as their square; the others join them
 NEIGHBOURS = 8          # of a node: enough for one connected piece a suit, few enough that all of them are near
 JOINS = 3               # nodes that another image joins: they vote on its group, and the mean of their poses is taken
-LIKELY = 24             # candidates at least whose turns are found; else three times as many as are kept
+AT_LEAST, TIMES = 24, 3  # candidates whose turns are found: three times as many as are kept, but no fewer than 24
+ROUNDS = 2              # of registration: from the best turn on little is left, for neighbours a small strain
 
 ROWS_AT_A_TIME = 512    # images that are compared with all nodes: bounds the memory, as the next one does
 PAIRS_AT_A_TIME = 4096  # pairs that are registered, or pictures that are sampled
@@ -43,12 +44,6 @@ class Pairs:
     neighbour: np.ndarray
     distance: np.ndarray
     matrix: np.ndarray
-
-    @property
-    def ends(self):
-        """Both ends of each pair, (images · count,) twice: the image, and its neighbour."""
-        images, count = self.neighbour.shape
-        return np.repeat(np.arange(images), count), self.neighbour.ravel()
 
 
 @dataclass(frozen=True)
@@ -91,9 +86,10 @@ def similarity_graph(images, turn=True, recentre=False, candidates=1, first=None
     rings = _rings(pictures)         # sharp, to tell neighbours from lookalikes;
     pictures = _smooth(pictures)     # smooth, to register them: pixels then draw no picture towards their own grid
     joins = None
-    edges = _pairs(pictures[:nodes], rings[:nodes], pictures, rings[:nodes], NEIGHBOURS, turn, candidates, skip_self=True)
+    of_nodes = pictures[:nodes], rings[:nodes]
+    edges = _pairs(*of_nodes, *of_nodes, NEIGHBOURS, turn, candidates, skip_self=True)
     if nodes < len(images):
-        joins = _pairs(pictures[nodes:], rings[nodes:], pictures, rings[:nodes], JOINS, turn)
+        joins = _pairs(pictures[nodes:], rings[nodes:], *of_nodes, JOINS, turn)
     return Graph(order, centre.numpy(), edges, joins)
 
 
@@ -134,7 +130,7 @@ def _nearest_turned(rings, others, count, skip_self):
     A turn leaves the moduli of a Fourier series as they are, so no turn brings two pictures nearer than their moduli are:
     the nearest are sought among those whose moduli are near, at every turn.
     """
-    candidates = _closest(rings.abs(), others.abs(), min(max(3 * count, LIKELY), len(others) - skip_self), skip_self)
+    candidates = _closest(rings.abs(), others.abs(), min(max(TIMES * count, AT_LEAST), len(others) - skip_self), skip_self)
     distance, angle = _best_turns(rings, others, candidates)
     best = distance.topk(count, largest=False).indices
     return candidates.gather(1, best), angle.gather(1, best)
@@ -179,18 +175,17 @@ def _smooth(pictures):
     return pictures
 
 
-def _registered(pictures, others, likely, angle, rounds=2):
+def _registered(pictures, others, likely, angle):
     """Each picture registered with its likely neighbours (n, k), from an angle on: matrix M (n, k, 2, 2), and what is left.
 
-    An affine motion carries a picture onto its neighbour: neighbour(M p + shift) ≈ picture(p).  Two rounds of Lucas & Kanade
-    (Gauss-Newton) are enough: from the best turn on little is left, for neighbours a small strain.
+    An affine motion carries a picture onto its neighbour, neighbour(M p + shift) ≈ picture(p): Lucas & Kanade's method.
     """
     own = torch.arange(len(pictures))[:, None].expand_as(likely)
     found = []
     for one, other, start in zip(*(values.flatten().split(PAIRS_AT_A_TIME) for values in (own, likely, angle))):
         picture, neighbour = pictures[one], others[other]
         matrix, shift = rotation(start), torch.zeros(len(one), 1, 2)
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             moved = _sampled(neighbour, matrix, shift)
             flow = _linear_flow((picture + moved) / 2, moved - picture)
             shift = shift + (matrix @ flow[:, 4:, None]).mT

@@ -54,6 +54,7 @@ def _train(ours, number, seed, finish):
 
     from cardslib.cards import card_set
     from cardslib.models import VAE
+    from cardslib.models.elbo import elbo
     from cardslib.training import fit
     images = card_set(number, seed=seed).images
     model = VAE((48, 48), seed=seed)
@@ -66,7 +67,7 @@ def _train(ours, number, seed, finish):
         loader = DataLoader(TensorDataset(torch.from_numpy(images)), batch_size=128, shuffle=True)
         for _ in range(11):   # epochs, as many as ours
             for (batch,) in loader:
-                loss = -model.bound(batch).total.mean()
+                loss = -elbo(model, batch).total.mean()
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()

@@ -173,13 +173,13 @@ def figure(runs):
     """−ELBO on unseen cards against the seconds of training, a panel a card set."""
     import matplotlib
 
-    from cardslib.figures.plots import LINES
+    from cardslib.figures.plots import CURVES
     from cardslib.figures.style import STYLE, Figure
     with matplotlib.rc_context(STYLE):
         drawn = Figure(10.2, 4.4, "Minus ELBO on unseen cards against seconds of training, for our decoders and for pyroVED.")
         for axes, (number, models) in zip(drawn.subplots(1, 2, sharey=True), runs.items()):
             later = projected(models["pyroVED"])
-            for name, (colour, style) in zip((*OURS, "pyroVED"), LINES):
+            for name, (colour, style) in zip((*OURS, "pyroVED"), CURVES):
                 for index, run in enumerate(models[name]):
                     axes.plot(run["seconds"], run["minus_elbo"], style, color=colour, ms=4, lw=1.4,
                               label=None if index else f"{name}, measured")

@@ -622,7 +622,7 @@ def test_content_alone_does_not_say_which_group_to_draw(model, latents):
 
 @pytest.mark.parametrize("shape", [(4,), (4, 2), (4, 4), (3, 3), (4, 3, 1)])
 def test_shares_of_a_wrong_shape_are_refused(model, shape):
-    with pytest.raises(ValueError, match="^latents must hold a share of each of the 3 groups for 4 images; got group"):
+    with pytest.raises(ValueError, match="^latents must hold a probability of each of the 3 groups for 4 images; got group"):
         model.decode(Latents(np.zeros((4, 2)), group=np.ones(shape)))
 
 

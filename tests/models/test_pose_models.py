@@ -83,7 +83,7 @@ def test_the_encoder_sees_the_whole_image_whatever_its_shape(shape, pose):
     (every.content * torch.randn_like(every.content)).sum().backward()
     seen = images.grad[0] != 0
     radius = pixel_grid(*shape).norm(dim=2) * shape[1] / max(shape)   # in half of the longer side
-    assert seen[radius < 0.93].all() if pose.orientations > 1 else seen.all()
+    assert seen[radius < 0.93].all() if pose.orientation_count > 1 else seen.all()
 
 
 @pytest.mark.parametrize("pose", [Pose(rotation=True), Pose(rotation=True, shift=0.1), Pose(shift=0.1)])
@@ -297,7 +297,7 @@ def test_every_decoder_learns_with_every_pose_and_is_the_same_when_loaded(turned
     model.save(tmp_path / "model")
     loaded, images = VAE.load(tmp_path / "model"), turned_cards.images[:12]
     assert (loaded.pose, loaded.decoder.name, loaded.content, loaded.hidden) == (pose, kind, 2, 32)
-    assert loaded.learnt == model.learnt > 0 and loaded.prepared == model.prepared
+    assert loaded.steps_made == model.steps_made > 0 and loaded.prepared == model.prepared
     for name, values in model.encode(images).rows.items():
         assert np.array_equal(values, getattr(loaded.encode(images), name)), name
     assert np.array_equal(loaded.decode(loaded.encode(images)), model.decode(model.encode(images)))

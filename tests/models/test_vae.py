@@ -171,7 +171,7 @@ def test_the_bound_lies_just_below_the_evidence(trained, images):
         noise = rng.normal(size=(2000, 2)).astype(np.float32)
         z = mean + sd * noise
         with torch.no_grad():
-            logits = trained.logits(Latents(torch.from_numpy(z))).numpy().astype(float)
+            logits = trained.pixel_logits(Latents(torch.from_numpy(z))).numpy().astype(float)
         likelihood = (image * logits - np.logaddexp(0, logits)).sum((1, 2))
         prior, posterior = -0.5 * (z**2).sum(1), -0.5 * (noise**2).sum(1) - np.log(sd).sum()
         evidence.append(logsumexp(likelihood + prior - posterior) - np.log(len(z)))

@@ -31,7 +31,8 @@ def graph(moved):
 
 def pairs(graph):
     """The pairs of nodes as numbers of images, (pairs,) twice, and their matrices, (pairs, 2, 2)."""
-    image, neighbour = graph.edges.ends
+    nodes, count = graph.edges.neighbour.shape
+    image, neighbour = np.repeat(np.arange(nodes), count), graph.edges.neighbour.ravel()
     return graph.order[image], graph.order[neighbour], graph.edges.matrix.reshape(-1, 2, 2)
 
 
