@@ -18,10 +18,12 @@ test: $(VENV)/installed
 	$(BIN)/ruff check .
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -p no:randomly $(ARGS)
 
-# Execute every lecture, and the solved exercises, from top to bottom and save them with what they showed.
+# Execute every lecture, and the solved exercises, from top to bottom and save them with what they showed (what a cell prints in
+# one piece).
 lectures: $(VENV)/installed
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --coalesce-streams --log-level=WARN --ExecutePreprocessor.record_timing=False \
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level=WARN --ExecutePreprocessor.record_timing=False \
 	    --ExecutePreprocessor.kernel_name=python3 $(or $(ARGS),lectures/*.ipynb lectures/solutions/*.ipynb)
+	$(BIN)/jupyter nbconvert --coalesce-streams --log-level=WARN $(or $(ARGS),lectures/*.ipynb lectures/solutions/*.ipynb)
 
 # The exercises as students get them, from the solved ones.
 exercises: $(VENV)/installed
