@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from cardslib import similarity, training
+from cardslib import similarity
 from cardslib.cards import card_set, make_cards
 from cardslib.metrics import angle_error, matched_accuracy, rank_correlation
 from cardslib.models import VAE, Latents, Pose
-from cardslib.models.guide import CANDIDATES, objective
+from cardslib.models.guide import CANDIDATES
 from cardslib.similarity.alignment import Alignment
 from cardslib.training import fit
 
@@ -217,23 +217,10 @@ def test_labels_are_used_in_a_second_training_too(upright, learnt, tmp_path):
 
 # ---------------------------------------------------------------------- how it learns
 
-def asked(monkeypatch):
-    """What `objective` is asked, step by step, by the names of its arguments, in a list that fills while a model learns."""
-    seen = []
-
-    def noted(model, images, label, guide, explore, generator):
-        seen.append(dict(images=images, label=label, guide=guide, explore=explore))
-        return objective(model, images, label, guide, explore, generator)
-
-    monkeypatch.setattr(training, "objective", noted)
-    return seen
-
-
-def test_each_image_is_guided_by_its_own_group(upright, monkeypatch):
+def test_each_image_is_guided_by_its_own_group(upright, monkeypatch, seen):
     model, found = new(hidden=16), []
     ask = similarity.cluster
     monkeypatch.setattr(similarity, "cluster", lambda *given: found.append(ask(*given)) or found[0])
-    seen = asked(monkeypatch)
     train(model, upright.images, batch=80)
     assert len(seen) == 3 and matched_accuracy(found[0], upright.suit) == 1
     for step in seen:
@@ -241,10 +228,9 @@ def test_each_image_is_guided_by_its_own_group(upright, monkeypatch):
         assert step["guide"].group.tolist() == found[0][index].tolist() and step["guide"].alignment is None
 
 
-def test_each_image_is_told_its_own_label(upright, monkeypatch):
+def test_each_image_is_told_its_own_label(upright, seen):
     labels = np.where(np.arange(240) < 60, upright.suit, -1)
     model = new(hidden=16)
-    seen = asked(monkeypatch)
     train(model, upright.images, labels, batch=80)
     for step in seen:
         index = [int(np.flatnonzero((upright.images == image).all((1, 2)))[0]) for image in step["images"].numpy()]
@@ -277,10 +263,9 @@ def test_a_second_training_keeps_the_groups(joint, turned, tmp_path, prepared):
 
 
 @pytest.mark.parametrize("pose", [None, Pose(shift=0.1), Pose(rotation=True)], ids=["no pose", "shift", "all round"])
-def test_without_neighbours_it_learns_too(turned, pose, monkeypatch):
+def test_without_neighbours_it_learns_too(turned, pose, monkeypatch, seen):
     monkeypatch.setattr(similarity, "similarity_graph", None)   # not needed
     model = new(pose, hidden=32)
-    seen = asked(monkeypatch)
     history = train(model, turned.images[:200], epochs=6, alignment=False)
     assert [step["explore"] for step in seen] == [True] * 4 + [False] * 8
     assert np.isfinite(history.loss).all() and history.loss[-1] < history.loss[0]
@@ -294,11 +279,10 @@ def test_labels_help_without_neighbours(upright):
     assert (likeliest(model, upright.images) == upright.suit).mean() >= 0.9
 
 
-def test_an_alignment_that_is_known_leaves_the_groups_to_be_found(turned, monkeypatch):
+def test_an_alignment_that_is_known_leaves_the_groups_to_be_found(turned, monkeypatch, seen):
     nothing = np.zeros(400)
     monkeypatch.setattr(similarity, "align_graph", None)   # not needed
     model = new(Pose(rotation=True))
-    seen = asked(monkeypatch)
     known = Alignment(turned.angle + 1, nothing, nothing, np.zeros((400, 2)), nothing.astype(int))
     train(model, turned.images, epochs=16, batch=64, alignment=known)
     off = model.encode(turned.images).angle - turned.angle - 1

@@ -3,11 +3,10 @@ import numpy as np
 import pytest
 import torch
 
-from cardslib import similarity, training
+from cardslib import similarity
 from cardslib.cards import card_set
 from cardslib.metrics import angle_error
 from cardslib.models import VAE, Pose
-from cardslib.models.guide import objective
 from cardslib.similarity.alignment import Alignment
 from cardslib.training import fit
 
@@ -43,18 +42,6 @@ def known(cards, zero=0.0):
     return Alignment(cards.angle + zero, nothing, nothing, np.zeros((len(cards), 2)), nothing.astype(int))
 
 
-def asked(monkeypatch):
-    """What `objective` is asked, step by step, by the names of its arguments, in a list that fills while a model learns."""
-    seen = []
-
-    def noted(model, images, label, guide, explore, generator):
-        seen.append(dict(images=images, label=label, guide=guide, explore=explore))
-        return objective(model, images, label, guide, explore, generator)
-
-    monkeypatch.setattr(training, "objective", noted)
-    return seen
-
-
 @pytest.mark.parametrize("suit", range(4))
 def test_an_rvae_finds_the_angle_of_each_suit_in_seconds(learnt, turned, suit):
     assert np.median(errors(learnt[0], turned, suit)) <= 1.5
@@ -81,9 +68,8 @@ def test_the_loss_is_minus_the_elbo_without_the_guides(learnt, turned):
     assert history.loss[-1] == pytest.approx(-model.elbo(turned.images).total.mean(), abs=1.5)
 
 
-def test_every_orientation_is_tried_in_the_first_third_if_nothing_says_which_way_images_lie(turned, monkeypatch):
+def test_every_orientation_is_tried_in_the_first_third_if_nothing_says_which_way_images_lie(turned, seen):
     model = new(Pose(rotation=True))
-    seen = asked(monkeypatch)
     history = fit(model, turned.images[:100], epochs=6, alignment=False, progress=False)
     assert [step["explore"] for step in seen] == [True] * 2 + [False] * 4
     assert history.guidance.keys() == {"choice"}
@@ -95,9 +81,9 @@ def test_without_alignment_it_learns_too(turned):
     assert np.median(errors(model, spades, 1)) <= 5 and history.loss[-1] < history.loss[0] - 15
 
 
-def test_each_image_is_guided_by_its_own_pose(turned, monkeypatch):
+def test_each_image_is_guided_by_its_own_pose(turned, seen):
     model, alignment = new(Pose(rotation=True)), known(turned[:300])
-    seen, batches = asked(monkeypatch), []
+    batches = []
     model.encoder.register_forward_pre_hook(lambda network, given: batches.append(given[0]))
     fit(model, turned.images[:300], epochs=1, batch=100, alignment=alignment, progress=False)
     first = [batch for batch in batches if len(batch) == 100]   # the logits are taught by fewer
