@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # Threads that wait soon go to sleep: see cardslib/__init__.py.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: lab test lectures exercises nbgrader site bench bench-columns bench-groups bench-hub bench-rvae clean
+.PHONY: lab test lectures exercises nbgrader site bench bench-columns bench-groups bench-hub bench-precision bench-rvae clean
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab $(ARGS) lectures
@@ -47,6 +47,10 @@ bench: $(VENV)/installed
 # Every finder of columns on crystals of many kinds.
 bench-columns: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/columns.py $(ARGS)
+
+# Angle, shift, shear and scale against the physical limit, and whether the stated error bars are true (ARGS="--doses 20").
+bench-precision: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/precision.py $(ARGS)
 
 # Beside pyroVED, which gets an environment of its own (1 GB; once).
 bench-rvae: $(VENV)/installed

@@ -32,7 +32,8 @@ def to_canonical(points, pose):
 
     The inverse of rotation(angle) @ strain(shear) @ p · exp(scale) + shift (geometry.py).
 
-    pose  `Latents`, or whatever has a length n and the fields angle, scale, shear (n,) and shift (n, 2), None where zero
+    pose  `Latents`, or whatever has a length n and the fields angle, scale, shear (n,) and shift (n, 2), None where zero; a
+          shift (n, 1) is along x: that of spectra, whose points all lie at y = 0
     """
     matrix = torch.eye(2).to(points).expand(len(pose), 2, 2) if pose.angle is None else rotation(-pose.angle)
     if pose.shear is not None:
@@ -41,7 +42,8 @@ def to_canonical(points, pose):
         matrix = (unstrain[..., None] * matrix[:, None]).sum(2)                   # Σⱼ Aᵢⱼ Bⱼₖ: (n, 2, 2)
     if pose.scale is not None:
         matrix = matrix * (-pose.scale).exp()[:, None, None]
-    offset = torch.zeros_like(matrix[..., 0]) if pose.shift is None else -(matrix * pose.shift[:, None]).sum(2)
+    shift = torch.zeros_like(matrix[..., 0]) if pose.shift is None else F.pad(pose.shift, (0, 2 - pose.shift.shape[1]))
+    offset = -(matrix * shift[:, None]).sum(2)
     affine = torch.cat([matrix, offset[..., None]], 2)                            # (n, 2, 3)
     homogeneous = torch.cat([points.T, torch.ones_like(points.T[:1])])           # (3, p)
     return torch.stack([affine[:, 0] @ homogeneous, affine[:, 1] @ homogeneous], -1)   # (n, 3) @ (3, p) twice → (n, p, 2)

@@ -21,41 +21,90 @@ def check_number(name, value, least, most=np.inf, unit=""):
 
 
 def check_images(images, shape=None, name="images"):
-    """`images` as float32 (n, height, width): finite, within [0, 1], at least one, of `shape` (height, width) if given."""
+    """`images` as float32 (n, height, width): finite, within [0, 1], at least one, of `shape` (height, width) if given.
+
+    Where a shape (channels,) is given: spectra, (n, channels).
+    """
+    axes = _axes(shape)
+    array = _stack(images, axes, f"{axes} floats in [0, 1]", name)
+    if array.dtype.kind in "iub":
+        stack = name if array.ndim == axes.count(",") + 1 else f"{name}[None]"
+        as_floats = ".astype(float)" if array.dtype == bool else f" / {np.iinfo(array.dtype).max}"
+        cure = stack + as_floats + (", or by the largest value that your camera gives" if array.dtype.itemsize > 1 else "")
+        raise ValueError(f"{name} must be {axes} floats in [0, 1]; got {array.shape} {array.dtype}: use {cure}")
+    low, high = _range_of_finite(array, shape, axes, name)
+    if low < 0 or high > 1:
+        raise ValueError(f"{name} must lie in [0, 1]; got {low:.3g} … {high:.3g}: use ({name} - {name}.min()) / "
+                         f"numpy.ptp({name}); or, if these are counts of electrons, VAE(…, likelihood='poisson')")
+    return _for_torch(array)
+
+
+def check_counts(images, shape=None, name="images"):
+    """Counts of electrons as float32 (n, height, width), or (n, channels): finite, ≥ 0, not all zero in any image."""
+    axes = _axes(shape)
+    array = _stack(images, axes, f"{axes} counts of electrons, at least 0", name)
+    low, _ = _range_of_finite(array, shape, axes, name)
+    if low < 0:
+        raise ValueError(f"{name} must be counts of electrons, at least 0; got {low:.3g}: add back the background that was "
+                         f"taken off, or use likelihood='gaussian'")
+    empty = ~array.any(tuple(range(1, array.ndim)))
+    if empty.any():
+        raise ValueError(f"{name} must hold electrons; {empty.sum()} of {len(array)} images are all zero, the first is number "
+                         f"{empty.argmax()}: leave them out")
+    return _for_torch(array)
+
+
+def check_values(images, shape=None, name="images"):
+    """Any real numbers as float32 (n, height, width), or (n, channels): finite."""
+    axes = _axes(shape)
+    array = _stack(images, axes, f"{axes} real numbers", name)
+    _range_of_finite(array, shape, axes, name)
+    return _for_torch(array)
+
+
+def _axes(shape):
+    return "(n, channels)" if shape is not None and len(shape) == 1 else "(n, height, width)"
+
+
+def _stack(images, axes, wanted, name):
+    """`images` as an array of numbers along these axes, or a ValueError."""
     if hasattr(images, "images"):
         raise ValueError(f"{name} must be an array; got {type(images).__name__}: pass its .images")
     try:
         array = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
     except ValueError as problem:
-        raise ValueError(f"{name} must be one (n, height, width) array; got images of different sizes: "
-                         f"resize them") from problem
-    got = f"{name} must be (n, height, width) floats in [0, 1]; got {array.shape} {array.dtype}"
-    cure = []
-    if array.ndim == 2:
-        cure.append(f"{name}[None]")
-    elif array.ndim != 3:
-        raise ValueError(f"{got}: one grey value a pixel, the images along the first axis")
-    if array.dtype.kind in "iub":
-        stack = (cure or [name])[0]
-        as_floats = ".astype(float)" if array.dtype == bool else f" / {np.iinfo(array.dtype).max}"
-        cure = [stack + as_floats + (", or by the largest value that your camera gives" if array.dtype.itemsize > 1 else "")]
-    elif array.dtype.kind != "f":
+        raise ValueError(f"{name} must be one {axes} array; got images of different sizes: resize them") from problem
+    got, dimensions = f"{name} must be {wanted}; got {array.shape} {array.dtype}", axes.count(",") + 1
+    integers = array.dtype.kind in "iub"
+    if array.ndim == dimensions - 1 and not (integers and "floats" in wanted):
+        raise ValueError(f"{got}: use {name}[None]")
+    if array.ndim not in (dimensions - 1, dimensions):
+        what = "channel, the spectra" if dimensions == 2 else "pixel, the images"
+        raise ValueError(f"{got}: one value a {what} along the first axis")
+    if not integers and array.dtype.kind != "f":
         raise ValueError(f"{got}: {name}.astype(float) if these are numbers")
-    if cure:
-        raise ValueError(f"{got}: use {cure[0]}")
     if array.size == 0:
         raise ValueError(f"{got}: there must be at least one image of at least one pixel")
+    return array
+
+
+def _range_of_finite(array, shape, axes, name):
+    """Smallest and largest value of images of the shape that was asked for, all finite; or a ValueError."""
     if shape is not None and array.shape[1:] != tuple(shape):
-        raise ValueError(f"{name} must be {tuple(shape)} pixels each, as this model was made for; got {array.shape[1:]}: "
-                         f"resize them, or make a VAE({array.shape[1:]}, …)")
+        pixels = "channels" if len(shape) == 1 else "pixels"
+        raise ValueError(f"{name} must be {tuple(shape)} {pixels} each, as this model was made for; got {array.shape[1:]}: "
+                         f"{'' if len(shape) == 1 else 'resize them, or '}make a VAE({array.shape[1:]}, …)")
     low, high = array.min(), array.max()
     if not np.isfinite(low + high):
-        raise ValueError(f"{name} must be finite; {np.sum(~np.isfinite(array).all((1, 2)))} of {len(array)} images hold NaN or "
-                         f"infinity: leave those out, or fill them with numpy.nan_to_num")
-    if low < 0 or high > 1:
-        raise ValueError(f"{name} must lie in [0, 1]; got {low:.3g} … {high:.3g}: "
-                         f"use ({name} - {name}.min()) / numpy.ptp({name})")
-    return np.require(array, np.float32, ["C", "W"])   # writeable: torch shares the memory, and warns if it must not write
+        spoilt = ~np.isfinite(array).all(tuple(range(1, array.ndim)))
+        raise ValueError(f"{name} must be finite; {spoilt.sum()} of {len(array)} images hold NaN or infinity: leave those out, "
+                         f"or fill them with numpy.nan_to_num")
+    return low, high
+
+
+def _for_torch(array):
+    """As float32, writeable: torch shares the memory, and warns if it must not write."""
+    return np.require(array, np.float32, ["C", "W"])
 
 
 def check_labels(labels, count, classes, name="labels", unknown=False):

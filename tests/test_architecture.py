@@ -13,19 +13,22 @@ PACKAGE = Path(cardslib.__file__).parent
 MODULES = sorted(".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py"))
 
 # Data flows down this list, and imports look up it.  A room is a module or a folder; within a folder the same order holds.
-ROOMS = ["geometry", "validation", "records", "transforms", "outlines", "cards", "digits", "microscopy", "similarity", "models",
-         "training", "metrics", "figures", "explorers", "course"]
+ROOMS = ["geometry", "validation", "records", "transforms", "outlines", "cards", "digits", "microscopy", "spectroscopy",
+         "similarity", "models", "training", "metrics", "figures", "explorers", "course"]
 IN_ROOM = {
-    "microscopy": ["lattices", "crystals", "readers", "micrographs", "microscope", "image_scale", "gaussian_fit",
-                   "atomic_columns", "segmentation", "patches"],
-    "similarity": ["neighbours", "alignment", "clustering"],
-    "models": ["latents", "pose", "networks", "arguments", "storage", "elbo", "vae", "guide"],
-    "figures": ["style", "plots", "maps"],
-    "explorers": ["packing", "weights", "html", "sliders", "rerun", "widget", "images", "decoder", "latent", "micrograph",
-                  "live"],
+    "microscopy": ["lattices", "crystals", "readers", "micrographs", "gain", "microscope", "image_scale", "gaussian_fit",
+                   "atomic_columns", "deformation", "segmentation", "patches", "precision"],
+    "spectroscopy": ["spectra", "edges", "simulation", "drift", "unmixing"],
+    "similarity": ["neighbours", "spectra", "alignment", "clustering"],
+    "models": ["latents", "pose", "likelihoods", "networks", "arguments", "storage", "elbo", "refinement", "vae", "guide"],
+    "metrics": ["arguments", "factors", "labels", "disentanglement", "calibration", "mixtures"],
+    "figures": ["style", "plots", "maps", "spectrum_images"],
+    "explorers": ["packing", "weights", "html", "sliders", "rerun", "widget", "images", "decoder", "latent", "scan",
+                  "micrograph", "spectrum", "live"],
     "course": ["exercises", "release", "site"],
 }
-WITHOUT_TORCH = {"geometry", "validation", "records", "outlines", "cards", "digits", "microscopy", "metrics", "figures"}
+WITHOUT_TORCH = {"geometry", "validation", "records", "outlines", "cards", "digits", "microscopy", "spectroscopy", "metrics",
+                 "figures"}
 
 
 def text(module):
@@ -105,7 +108,8 @@ def test_pictures_scores_and_figures_know_no_model(module):
 @pytest.mark.parametrize("module", [module for module in INSIDE if room_of(module) in ("similarity", "models", "training")])
 def test_models_and_training_know_no_plot_and_no_data_set(module):
     assert not {name.split(".")[0] for name in imported(module)} & {"matplotlib", "ipywidgets", "anywidget", "PIL", "pooch"}
-    assert not {room_of(name) for name in own(module)} & {"cards", "digits", "outlines", "microscopy", "figures"}
+    assert not {room_of(name) for name in own(module)} \
+        & {"cards", "digits", "outlines", "microscopy", "spectroscopy", "figures"}
 
 
 def test_nothing_but_the_course_imports_explorers():
@@ -154,7 +158,8 @@ def test_importing_the_package_imports_nothing_heavy():
 
 
 def test_looking_at_pictures_does_not_import_torch():
-    program = "import sys; from cardslib import cards, digits, figures, metrics, microscopy; sys.exit('torch' in sys.modules)"
+    program = ("import sys; from cardslib import cards, digits, figures, metrics, microscopy, spectroscopy; "
+               "sys.exit('torch' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 

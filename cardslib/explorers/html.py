@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 
 HERE = Path(__file__).parent / "js"
-# One module, in this order: each file uses what those before it define.  `micrograph` is needed by `page` alone.
-SCRIPTS = ("numbers", "geometry", "decoders", "cards", "views", "micrograph", "map", "page", "standalone")
+# One module, in this order: each file uses what those before it define, and `page` all of them.
+SCRIPTS = ("numbers", "geometry", "decoders", "cards", "views", "micrograph", "spectrum", "curves", "plan", "map", "scan",
+           "page", "standalone")
 SCRIPT = "\n".join(HERE.joinpath(f"{name}.js").read_text("utf-8") for name in SCRIPTS)
 STYLE = HERE.joinpath("explorer.css").read_text("utf-8")
 PAGE_STYLE = """

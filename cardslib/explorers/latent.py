@@ -3,14 +3,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cardslib.explorers.decoder import POSE_NAMES, DecoderExplorer, names_of_classes, slider_values
+from cardslib.explorers.decoder import (
+    POSE_NAMES,
+    DecoderExplorer,
+    check_draws_images,
+    grey_values,
+    names_of_classes,
+    slider_values,
+)
 from cardslib.explorers.packing import IMAGE_BYTES, affordable, as_bytes, evenly
 from cardslib.explorers.sliders import index_slider
 from cardslib.explorers.widget import zoom_for
 from cardslib.figures.style import CLASSES, SUIT_STYLE
 from cardslib.models.latents import Latents
 from cardslib.records import Record
-from cardslib.validation import check_count, check_images, check_named_labels
+from cardslib.validation import check_count, check_named_labels
 
 POINTS = 2000   # of the data on the map: 8 kB, and more would hide one another
 MARKERS = {"o": "●", "^": "▲", "v": "▼", "D": "◆"}   # matplotlib's, as letters
@@ -18,7 +25,7 @@ MARKERS = {"o": "●", "^": "▲", "v": "▼", "D": "◆"}   # matplotlib's, as 
 
 @dataclass(frozen=True)
 class EncodedImages(Record):
-    """Images of the data, (n, h, w), their latents, and their labels (n,) or None."""
+    """Images of the data as grey values in [0, 1], (n, h, w), their latents, and their labels (n,) or None."""
 
     images: np.ndarray
     latents: Latents
@@ -76,18 +83,21 @@ class LatentExplorer(TravelExplorer):
     go where it was encoded, and its reconstruction stands beside it.  Click on the map of the latents, or use the arrow keys
     there, to travel.
 
-    model   a trained VAE;  images (n, h, w): the data, of which as many are shown as a small page can hold, all within reach
+    model   a trained VAE
+    images  (n, h, w): data as it was trained on, of which as many are shown as a small page can hold, all within reach
     labels  (n,) with the names of the classes: to colour the map and to say what an image is; a conditional model needs them
     span    the content sliders, and those of conditions, reach ±span
     conditions  (n, c): what a model with conditions was told of the images
     """
 
     def __init__(self, model, images, labels=None, names=None, span=2.5, conditions=None):
-        images = check_images(images, model.shape)
+        check_draws_images(model)
+        told = labels if model.classes else conditions
+        images, _ = model.check(images, told)
         labels, names = check_named_labels(labels, names, len(images)), names_of_classes(model, names)
-        data = EncodedImages(images, model.encode(images, labels if model.classes else conditions), labels)
+        data = EncodedImages(grey_values(model, images).clip(0, 1), model.encode(images, told), labels)
         within = data.within(span)
-        shown = data[within[evenly(len(within), affordable(images, IMAGE_BYTES))]]
+        shown = data[within[evenly(len(within), affordable(data.images, IMAGE_BYTES))]]
         points = data[within[evenly(len(within), POINTS)]]
         super().__init__("latent", model, names, span, shown, points, dict(images=as_bytes(shown.images)))
 
@@ -101,6 +111,7 @@ class ManifoldExplorer(DecoderExplorer):
     """
 
     def __init__(self, model, names=None, span=2.5, grid=10):
+        check_draws_images(model)
         if not model.content:
             raise ValueError("model must have content latents for a grid; this one has none: use LatentExplorer for its pose")
         super().__init__("manifold", model, names_of_classes(model, names), span, zoom=zoom_for(240, model.shape[1]),
@@ -117,6 +128,7 @@ class StyleExplorer(DecoderExplorer):
     """
 
     def __init__(self, model, names=None, span=2.5):
+        check_draws_images(model)
         if not model.classes:
             raise ValueError("model must be conditional for a StyleExplorer, VAE(…, classes=k); this one has no classes: use "
                              "LatentExplorer")

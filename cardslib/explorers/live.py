@@ -6,11 +6,12 @@ from pathlib import Path
 import ipywidgets as widgets
 import numpy as np
 
+from cardslib.explorers.decoder import check_draws_images, grey_values
 from cardslib.explorers.rerun import replace_the_former
 from cardslib.figures.plots import training_view
 from cardslib.models.latents import latent_grid
 from cardslib.training import fit
-from cardslib.validation import check_count, check_images, check_named_labels
+from cardslib.validation import check_count, check_named_labels, check_values
 
 GRID, SPAN = 10, 3.0   # decoded images along an edge, and how far the grid and the cloud reach: three sd of the prior
 EARLY = 1.6            # power of the frames' spacing: about two in three of them in the first half of the training
@@ -19,7 +20,8 @@ EARLY = 1.6            # power of the frames' spacing: about two in three of the
 class LiveTraining:
     """Draws decoded grid, latent cloud and loss while `fit` runs; one picture stays in the notebook when it is over.
 
-    images  (n, h, w), a thousand or so are enough for the cloud; labels (n,) whole numbers and their names colour it
+    images  (n, h, w) as the model's, a thousand or so are enough for the cloud
+    labels  (n,) whole numbers, and their names: to colour it
     frames  how often to draw in the whole training, more often at its start, where most happens
 
         live = LiveTraining(digits.images, digits.label, range(10))
@@ -36,7 +38,7 @@ class LiveTraining:
     """
 
     def __init__(self, images, labels=None, names=None, frames=20):
-        self.images, self.frames, self.names = check_images(images), check_count("frames", frames), names
+        self.images, self.frames, self.names = check_values(images), check_count("frames", frames), names
         self.labels = check_named_labels(labels, names, len(self.images))
         self.pictures, self.history = [], None
         self._display = self._controls = None
@@ -56,6 +58,8 @@ class LiveTraining:
         """
         if self._controls:
             raise ValueError("this view has a training already: make a new LiveTraining for another")
+        check_draws_images(model)
+        model.check(self.images)
         self._controls = Controls()
 
         def train():
@@ -84,7 +88,8 @@ class LiveTraining:
         if model.content != 2 or beside:   # said before the first epoch, when nothing is lost yet
             raise ValueError(f"LiveTraining draws models with two content latents and nothing beside them; this one has "
                              f"{model.content} content latents and {beside or 'no'} classes, conditions or groups")
-        grid, cloud = model.decode(latent_grid(GRID, SPAN)), model.encode(self.images).content
+        check_draws_images(model)
+        grid, cloud = grey_values(model, model.decode(latent_grid(GRID, SPAN))), model.encode(self.images).content
         figure = training_view(grid, cloud, self.labels, self.names, progress.history, progress.epochs, SPAN)
         self.pictures.append(figure.picture)
         self._show(figure)

@@ -2,9 +2,11 @@
 
 The page holds a square region of the image, and cuts the patches from it by itself.
 """
+from dataclasses import replace
+
 import numpy as np
 
-from cardslib.explorers.decoder import names_of_classes
+from cardslib.explorers.decoder import check_draws_images, grey_values, names_of_classes
 from cardslib.explorers.latent import EncodedImages, TravelExplorer
 from cardslib.explorers.packing import as_bytes
 from cardslib.explorers.sliders import choice_slider, index_slider, number_slider
@@ -60,20 +62,25 @@ class ColumnExplorer(Explorer):
 class PatchExplorer(TravelExplorer):
     """A `LatentExplorer` of patches that shows where in the micrograph each was cut: click on a column to go there.
 
-    model       a trained VAE;  micrograph: what the patches were cut from;  patches: `Patches`
+    model       a trained VAE of the patches' images, or of their counts if its likelihood is Poisson's
+    micrograph  what the patches were cut from;  patches: `Patches`
     labels      (len(patches),) with the names of the classes, to colour the map
     corner      x and y of the first pixel of the square region that is shown, `across` pixels wide
     """
 
     def __init__(self, model, micrograph, patches, labels=None, names=None, corner=(0, 0), across=200, span=2.5):
-        check_images(patches.images, model.shape, "patches")
+        check_draws_images(model)
         labels, names = check_named_labels(labels, names, len(patches)), names_of_classes(model, names)
-        self.region, corner = _region(micrograph.image, corner, across)
+        region, corner = _region(micrograph.image, corner, across)
+        if counts := model.likelihood.name == "poisson":
+            region = replace(micrograph, frames=region[None]).counts[0]
+        self.region = grey_values(model, region).clip(0, 1)
         in_region = np.flatnonzero(inside(patches.corner, corner, corner + across - patches.size))
         if not len(in_region):
             raise ValueError(f"patches must lie in the region of {across} pixels at {corner.tolist()}; none does")
-        images = patches.images[in_region]
-        data = EncodedImages(images, model.encode(images), None if labels is None else labels[in_region])
+        images = (patches.counts if counts else patches.images)[in_region]
+        data = EncodedImages(grey_values(model, images).clip(0, 1), model.encode(images),
+                             None if labels is None else labels[in_region])
         within = data.within(span)
         shown, self.corner = data[within], patches.corner[in_region[within]] - corner
         arrays = dict(region=as_bytes(self.region), corner=self.corner.astype(np.float32))

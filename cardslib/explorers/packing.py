@@ -14,12 +14,18 @@ def pack(arrays):
         array = np.ascontiguousarray(array)
         index[name] = [str(array.dtype), list(array.shape), len(block)]
         block += array.tobytes() + b"\0" * (-array.nbytes % 4)   # a typed array begins at a multiple of its item's size
-    return index, zlib.compress(block, 9)
+    return index, min((_deflated(block, strategy) for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)), key=len)
+
+
+def _deflated(block, strategy):
+    """Bytes as small as deflate makes them: by the default strategy where they repeat, filtered where they are noise."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, strategy)
+    return deflate.compress(block) + deflate.flush()
 
 
 def as_bytes(images):
-    """Grey values in [0, 1] as bytes."""
-    return (images * 255 + 0.5).astype(np.uint8)
+    """Grey values as bytes: black 0, white 1, and what is beyond as black or white."""
+    return (np.clip(images, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def affordable(images, budget):

@@ -1,8 +1,9 @@
 """The course's figures: functions that take arrays and return the figure, each with its alt text.  In reading order:
 
-    style  a figure that shows itself; colours, and parts of figures, drawn on axes
-    plots  images, latent spaces, trainings, curves
-    maps   what was found of each column of atoms, drawn where it stands
+    style            a figure that shows itself; colours, and parts of figures, drawn on axes
+    plots            images, latent spaces, trainings, curves
+    maps             what was found of each column of atoms, drawn where it stands
+    spectrum_images  curves against the energy, and maps over a spectrum image
 """
 from cardslib.figures.maps import Map, against_truth, column_maps, found_columns, labelled_image, overview
 from cardslib.figures.plots import (
@@ -18,8 +19,10 @@ from cardslib.figures.plots import (
     rows_of_images,
     training_view,
 )
+from cardslib.figures.spectrum_images import group_maps, pixel_maps, spectra
 from cardslib.figures.style import Figure, enlargement, mosaic
 
 __all__ = ["Figure", "Map", "against_truth", "cards_study", "column_maps", "curves", "distributions", "encoded_against_true",
-           "enlargement", "examples", "found_columns", "labelled_image", "latent_distribution", "latent_representation",
-           "loss_by_term", "mosaic", "overview", "representations", "rows_of_images", "training_view"]
+           "enlargement", "examples", "found_columns", "group_maps", "labelled_image", "latent_distribution",
+           "latent_representation", "loss_by_term", "mosaic", "overview", "pixel_maps", "representations", "rows_of_images",
+           "spectra", "training_view"]

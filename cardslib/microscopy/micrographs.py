@@ -1,30 +1,36 @@
 """Images from a microscope, simulated or from a file: one dataclass for both, so that one line of a notebook changes."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from cardslib.microscopy.readers import read
+from cardslib.validation import check_number
 
 SHORTEST_EDGE = 8   # pixels along an edge of an image
 OUTERMOST = 1e-4    # share of the pixels at each end that the grey scale leaves out: hot and dead ones
 ENOUGH = 2**22      # pixels that say well enough where these ends are
+LEAST_GAIN = 1e-12  # electrons a unit: some files hold numbers that are very large, none as large as this
 
 
 @dataclass(frozen=True)
 class Micrograph:
     """One image or a stack of equally large ones.
 
-    frames      (f, h, w) float32 in [0, 1], one grey scale for all frames
-    pixel_size  Å, or None where nobody knows
-    name        of the file, or how it was made
-    truth       a `lattices.Crystal` with positions in pixels, where the image was simulated; else None
+    frames       (f, h, w) float32 in [0, 1], one grey scale for all frames
+    pixel_size   Å, or None where nobody knows
+    name         of the file, or how it was made
+    truth        a `lattices.Crystal` with positions in pixels, where the image was simulated; else None
+    gain         electrons from grey 0 to grey 1, or None where nobody knows (`gain.measure_gain` measures it)
+    black_level  electrons at grey 0: negative where the detector's zero is brighter than that
     """
 
     frames: np.ndarray
     pixel_size: float | None = None
     name: str = ""
     truth: object = None
+    gain: float | None = None
+    black_level: float = 0.0
 
     def __len__(self):
         return len(self.frames)
@@ -34,11 +40,30 @@ class Micrograph:
         """The first frame, (h, w); the only one of a single image."""
         return self.frames[0]
 
+    @property
+    def counts(self):
+        """Electrons a pixel, (f, h, w) float32, none negative; a ValueError where the gain is not known.
 
-def open_image(path, dataset=None):
+        What the grey scale left out, the outermost 0.01 % of the pixels, is not in them.
+        """
+        if self.gain is None:
+            raise ValueError(f"the gain of {self.name or 'this micrograph'} must be known to count its electrons: use "
+                             f"measure_gain(micrograph), or open_image(path, gain=…)")
+        return counts_of(self.frames, self.gain, self.black_level)
+
+
+def counts_of(grey_values, gain, black_level):
+    """Electrons, float32 and none negative, of grey values of any shape: black_level + gain · grey."""
+    counts = np.float32(gain) * np.asarray(grey_values, np.float32) + np.float32(black_level)
+    return np.maximum(counts, 0, out=counts)
+
+
+def open_image(path, dataset=None, gain=None, dark=0.0):
     """The `Micrograph` in a file: tif, png, npy, npz, dm3, dm4, hspy or emd; a stack of images keeps all its frames.
 
     dataset  name of the image to take, where a file (npz, dm3, dm4, hspy, emd) holds several
+    gain     electrons for each unit of the file's values, where you know it (1 if it holds counts); else None: `measure_gain`
+    dark     the file's value of a pixel that no electron has hit; used with a gain
 
     The pixel size is kept where the file knows one (tif as ImageJ or Gatan write it, dm3, dm4, hspy, emd).  dm3, dm4, hspy
     and emd need RosettaSciIO: `pip install "cardslib[files]"`.
@@ -51,24 +76,38 @@ def open_image(path, dataset=None):
         raise FileNotFoundError(f"there is no file {path}" + (": it is a folder" if path.is_dir() else ""))
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty: 0 bytes; copy it again")
+    if gain is not None:
+        check_number("gain", gain, LEAST_GAIN, unit="electrons a unit")
+    check_number("dark", dark, -np.inf)
     values, pixel_size = read(path, dataset)
     frames = _frames(np.asarray(values), path)
     _check_pixels(frames, path)
-    return Micrograph(grey(frames), pixel_size, path.name)
+    micrograph = Micrograph(grey(frames), pixel_size, path.name)
+    if gain is None:
+        return micrograph
+    black, white = grey_range(frames)
+    return replace(micrograph, gain=gain * (white - black), black_level=gain * (black - dark))
 
 
 def grey(values):
-    """Any numbers as float32 in [0, 1], on one straight scale from the darkest to the brightest pixel.
+    """Any numbers as float32 in [0, 1], on one straight scale from the darkest to the brightest pixel (`grey_range`)."""
+    values = np.asarray(values, np.float32)
+    black, white = grey_range(values)
+    scaled = (values - np.float32(black)) / np.float32(white - black)
+    return np.clip(scaled, 0, 1, out=scaled)
 
-    The scale leaves out the outermost 0.01 % of the pixels at both ends, so that a hot or dead one does not squeeze the others.
+
+def grey_range(values):
+    """The values that become grey 0 and grey 1.
+
+    They leave out the outermost 0.01 % of the pixels at both ends, so that a hot or dead one does not squeeze the others.
     """
     values = np.asarray(values, np.float32)
     some = values.reshape(-1)[::max(1, values.size // ENOUGH)]
-    low, high = np.quantile(some, (OUTERMOST, 1 - OUTERMOST))
-    if not high > low:
-        low, high = values.min(), values.max()
-    scaled = (values - np.float32(low)) / np.float32(high - low)
-    return np.clip(scaled, 0, 1, out=scaled)
+    black, white = np.quantile(some, (OUTERMOST, 1 - OUTERMOST))
+    if not white > black:
+        black, white = values.min(), values.max()
+    return float(black), float(white)
 
 
 def _frames(values, path):

@@ -11,7 +11,7 @@ from scipy.signal import lfilter
 
 from cardslib.geometry import inside
 from cardslib.microscopy.crystals import PHASES, ferroelectric, nio_lsmo, single_crystal
-from cardslib.microscopy.micrographs import Micrograph, grey
+from cardslib.microscopy.micrographs import Micrograph, grey, grey_range
 from cardslib.validation import check_count, check_number
 
 MOST_SCANNED_PIXELS = 2**27   # of an image: half a gigabyte
@@ -35,7 +35,8 @@ def scan(crystal, pixel_size=0.15, counts=20.0, width=0.4, background=0.5, thick
     drift       the specimen's way during the scan, as a share of the field's height (0 … 0.1), in a random direction
 
     A pixel's position is that of its middle, (0, 0) for the first.  True positions, rotation and strain are those of the
-    drifted image; the jitter of the lines is an error of the scan, and not in them.
+    drifted image; the jitter of the lines is an error of the scan, and not in them.  The micrograph knows its counts, but for
+    the outermost 0.01 % of the pixels, which its grey scale clips.
     """
     _check(pixel_size, counts, width, background, thickness, jitter, drift)
     rng = np.random.default_rng(check_count("seed", seed, 0))
@@ -48,7 +49,8 @@ def scan(crystal, pixel_size=0.15, counts=20.0, width=0.4, background=0.5, thick
     image = rng.poisson(light * (counts / light.mean())).astype(np.float32)
     seen = inside(truth.position, -0.5, np.array(shape[::-1]) - 0.5)
     name = f"simulated {' and '.join(crystal.phase_names)}, {counts:g} counts a pixel"
-    return Micrograph(grey(image)[None], float(pixel_size), name, truth[seen])
+    black, white = grey_range(image)
+    return Micrograph(grey(image)[None], float(pixel_size), name, truth[seen], gain=white - black, black_level=black)
 
 
 def practice(count=40, size=48.0, seed=0):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from cardslib.geometry import inside
+from cardslib.microscopy.micrographs import counts_of
 from cardslib.records import Record, concatenate
 from cardslib.validation import check_count
 
@@ -21,13 +22,15 @@ BORDERS = "leave out", "mirror"
 class Patches(Record):
     """Square pieces of images; index it to get fewer of them.
 
-    images    (n, size, size) float32 in [0, 1]
-    position  (n, 2) x and y in the image, pixels: what the patch is about, a column or a point of a grid
-    corner    (n, 2) int64, x and y of the patch's first pixel in the image
-    frame     (n,) int64: which frame of the micrograph
-    source    (n,) int64: which micrograph, an index into names
-    index     (n,) int64: which of the positions that were asked for
-    names     of the micrographs
+    images       (n, size, size) float32 in [0, 1]
+    position     (n, 2) x and y in the image, pixels: what the patch is about, a column or a point of a grid
+    corner       (n, 2) int64, x and y of the patch's first pixel in the image
+    frame        (n,) int64: which frame of the micrograph
+    source       (n,) int64: which micrograph, an index into names
+    index        (n,) int64: which of the positions that were asked for
+    names        of the micrographs
+    gain         (n,) electrons from grey 0 to grey 1 in its micrograph, NaN where nobody knows
+    black_level  (n,) electrons at grey 0
     """
 
     images: np.ndarray
@@ -37,11 +40,22 @@ class Patches(Record):
     source: np.ndarray
     index: np.ndarray
     names: tuple
+    gain: np.ndarray
+    black_level: np.ndarray
 
     @property
     def size(self):
         """Pixels along an edge."""
         return self.images.shape[1]
+
+    @property
+    def counts(self):
+        """Electrons a pixel, (n, size, size) float32, none negative; a ValueError where a gain is not known."""
+        unknown = np.isnan(self.gain)
+        if unknown.any():
+            raise ValueError(f"the gain of {self.names[self.source[unknown][0]] or 'a micrograph'} must be known to count its "
+                             f"electrons: cut the patches from measure_gain(micrograph), or from open_image(path, gain=…)")
+        return counts_of(self.images, self.gain[:, None, None], self.black_level[:, None, None])
 
     @property
     def offset(self):
@@ -77,7 +91,7 @@ def column_patches(micrograph, position, size, frame=0, border="leave out"):
     position, corner = position[index], corner[index]
     _check_memory(len(corner), size)
     images = _cut(image, corner, size) if border == "leave out" else _cut(np.pad(image, size, "symmetric"), corner + size, size)
-    return _patches(images, position, corner, index, micrograph.name, frame)
+    return _patches(images, position, corner, index, micrograph, frame)
 
 
 def grid_patches(micrograph, size, step, frame=0):
@@ -90,7 +104,7 @@ def grid_patches(micrograph, size, step, frame=0):
     x, y = (most % step // 2 + np.arange(0, most + 1, step) for most in room)
     _check_memory(len(x) * len(y), size)
     corner = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.int64)            # row by row
-    return _patches(_cut(image, corner, size), corner + (size - 1) / 2, corner, np.arange(len(corner)), micrograph.name, frame)
+    return _patches(_cut(image, corner, size), corner + (size - 1) / 2, corner, np.arange(len(corner)), micrograph, frame)
 
 
 def join(*several):
@@ -140,8 +154,9 @@ def _cut(image, corner, size):
     return images
 
 
-def _patches(images, position, corner, index, name, frame):
-    """`Patches` of one frame of one micrograph."""
+def _patches(images, position, corner, index, micrograph, frame):
+    """`Patches` of one frame of a micrograph."""
     n = len(images)
+    gain = np.full(n, np.nan if micrograph.gain is None else micrograph.gain)
     return Patches(images, position, corner, frame=np.full(n, frame, np.int64), source=np.zeros(n, np.int64), index=index,
-                   names=(name,))
+                   names=(micrograph.name,), gain=gain, black_level=np.full(n, float(micrograph.black_level)))

@@ -1,22 +1,36 @@
 """Files from strangers, one reader a family of formats: pictures, NumPy's arrays, and what microscopes write.
 
-Nothing in a file is ever run (no pickle), its size is looked at before memory is taken, and what is damaged or no grey image
-is refused with a reason.  Whether its pixels make an image is looked at where one is made of them (`micrographs`).
+Nothing in a file is ever run (no pickle), its size is looked at before memory is taken, and what is damaged or of the wrong
+kind is refused with a reason.  Whether its numbers make an image or spectra is looked at where one is made of them
+(`micrographs`, `spectroscopy.spectra`).
 """
 import importlib
+import tokenize
 import warnings
 import zipfile
+import zlib
 
 import numpy as np
 
 MOST_FILE_PIXELS = 2**28    # of all frames together: a gigabyte
+MOST_TEXT = 2**24           # bytes of a spectrum written as text: a million channels
 PICTURES = ".tif", ".tiff", ".png"
-ROSETTA = {".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".hspy": "hspy", ".emd": "emd"}   # RosettaSciIO's readers
+ARRAYS = ".npy", ".npz"
+ROSETTA = {".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".hspy": "hspy", ".emd": "emd",
+           ".msa": "msa"}   # RosettaSciIO's readers
 ANGSTROM = {"m": 1e10, "mm": 1e7, "µm": 1e4, "um": 1e4, "micron": 1e4, "microns": 1e4, "nm": 10, "Å": 1, "A": 1,
             "angstrom": 1, "angstroms": 1, "pm": 0.01}
 GREEK_MU, ANGSTROM_SIGN = "\u03bc", "\u212b"                               # letters that look like µ and Å
 DESCRIPTION, RESOLUTION = 270, 282          # tags of a tif: text, and pixels a unit of length along x
 GATAN_UNIT, GATAN_SCALE = 65003, 65009      # Gatan's own: a unit of length, and how many of them a pixel is across
+
+
+def check_file(path):
+    """FileNotFoundError unless there is a file at this `Path`; ValueError if nothing is in it."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}" + (": it is a folder" if path.is_dir() else ""))
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty: 0 bytes; copy it again")
 
 
 def read(path, dataset=None):
@@ -30,12 +44,11 @@ def read(path, dataset=None):
     suffix = path.suffix.lower()
     if suffix in PICTURES:
         return _read_picture(path)
-    if suffix == ".npy":
-        return _read_npy(path, dataset), None
-    if suffix == ".npz":
-        return _read_npz(path, dataset), None
+    if suffix in ARRAYS:
+        return read_array(path, dataset), None
     if suffix in ROSETTA:
-        return _read_rosetta(path, ROSETTA[suffix], dataset)
+        values, axes = read_signal(path, dataset, "image", _is_image, "cardslib.spectroscopy.open_spectra opens spectra")
+        return values, pixel_size([axis for axis in axes if not axis.get("navigate")])
     raise ValueError(f"{path} must be a tif, png, npy, npz, dm3, dm4, hspy or emd file; got {suffix or 'no suffix'}: "
                      f"save its frames as one tif stack, or the array with numpy.save")
 
@@ -58,6 +71,12 @@ def _chosen(names, dataset, path):
         raise ValueError(f"dataset must be one of those in {path}: {', '.join(map(repr, names)) or 'none are there'}; "
                          f"got {dataset!r}")
     return names[0]
+
+
+def pixel_size(axes):
+    """Å, of axes as RosettaSciIO describes them, if they have one step in common and it is a length; else None."""
+    sizes = [_in_angstrom(axis.get("scale", 0), axis.get("units")) for axis in axes]
+    return sizes[-1] if sizes and None not in sizes and np.allclose(sizes, sizes[-1], rtol=0.01, atol=0) else None
 
 
 def _in_angstrom(length, unit):
@@ -130,6 +149,11 @@ def _text(value):
 
 # ---------------------------------------------------------------------- NumPy's arrays: npy, npz
 
+def read_array(path, dataset=None):
+    """The array in a npy file, or the one of this name in a npz file.  ValueError as of `read`."""
+    return _read_npy(path, dataset) if path.suffix.lower() == ".npy" else _read_npz(path, dataset)
+
+
 def _read_npy(path, dataset):
     if dataset is not None:
         raise ValueError(f"dataset must be None for a npy file, which holds one array; got {dataset!r}")
@@ -145,7 +169,7 @@ def _read_npz(path, dataset):
             item = arrays[_chosen(list(arrays), dataset, path)]
             with archive.open(item) as file:
                 return _array(file, path, item.file_size)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as problem:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as problem:
         raise ValueError(f"{path} is not a whole npz file ({problem}): save the array again with numpy.savez") from problem
 
 
@@ -168,42 +192,74 @@ def _header(file, path):
     try:
         version = np.lib.format.read_magic(file)
         return {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version](file)
-    except (ValueError, KeyError, EOFError) as problem:
+    except (ValueError, KeyError, EOFError, tokenize.TokenError) as problem:
         raise ValueError(f"{path} is not a whole npy file ({problem}): save the array again with numpy.save") from problem
 
 
-# ---------------------------------------------------------------------- what microscopes write: dm3, dm4, hspy, emd
+# ---------------------------------------------------------------------- what microscopes write: dm3, dm4, hspy, emd, msa
 
-def _read_rosetta(path, reader, dataset):
-    """Values and pixel size from a file of Gatan's, HyperSpy's or the EMD formats, read by RosettaSciIO."""
-    try:
-        signals_of = importlib.import_module(f"rsciio.{reader}").file_reader
-    except ImportError as problem:
-        raise ImportError(f"{path.suffix} files are read by RosettaSciIO, which is not installed ({problem}): "
-                          f"pip install \"cardslib[files]\"") from problem
+def read_signal(path, dataset, wanted, suits, cure):
+    """Values of a signal in a file of Gatan's, HyperSpy's, the EMD or the EMSA formats, read by RosettaSciIO; and its axes.
+
+    dataset  name of the signal to take, where a file holds several that suit
+    wanted   what is looked for, "image" or "spectrum", and
+    suits    function of a signal's axes that says whether it is that: dictionaries with "size", "units", "navigate" …
+    cure     what to do with a file that holds none
+
+    Raises ImportError and ValueError as `read`.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            signal = _image_among(signals_of(str(path), lazy=True), dataset, path)
+            signal = _chosen_signal(_signals(path), dataset, path, wanted, suits, cure)
             values = _loaded(signal["data"], path)
+    except ImportError as problem:
+        raise ImportError(f"{path.suffix} files are read by RosettaSciIO, and it or what it needs is not installed "
+                          f"({problem}): pip install \"cardslib[files]\"") from problem
     except Exception as problem:   # a reader of foreign files raises whatever its bytes lead it to
         if isinstance(problem, ValueError) and str(path) in str(problem):
             raise
         raise ValueError(f"{path} is not a whole {path.suffix} file ({type(problem).__name__}: {problem}): it may be "
                          f"truncated; copy it again") from problem
-    return values, _pixel_size_of_axes(signal["axes"])
+    return values, signal["axes"]
 
 
-def _image_among(signals, dataset, path):
-    """The signal asked for, or the only one, of those that are images: with two axes that are not navigated."""
-    images = {}
+def _signals(path):
+    """All that is in a file; numbers are not loaded yet, but for a text's."""
+    reader = ROSETTA[path.suffix.lower()]
+    file_reader = importlib.import_module(f"rsciio.{reader}").file_reader
+    return _signals_of_text(path, file_reader) if reader == "msa" else file_reader(str(path), lazy=True)
+
+
+def _signals_of_text(path, file_reader):
+    """The one spectrum in a msa file: short enough to be read at once, and whole, which is to say with its last line."""
+    size = path.stat().st_size
+    if size > MOST_TEXT:
+        raise ValueError(f"{path} holds {size:,} bytes; a spectrum written as text must be at most {MOST_TEXT:,}")
+    if b"#ENDOFDATA" not in path.read_bytes():
+        raise ValueError(f"{path} is not a whole msa file: it has no #ENDOFDATA, and may be truncated; copy it again")
+    [signal] = file_reader(str(path))
+    promised, found = signal["original_metadata"].get("NPOINTS"), signal["data"].size
+    if promised not in (None, found):
+        raise ValueError(f"{path} is not a whole msa file: it promises {promised} values and holds {found}; copy it again")
+    return [signal]
+
+
+def _chosen_signal(signals, dataset, path, wanted, suits, cure):
+    """The signal asked for, or the only one, of those that suit."""
+    suitable = {}
     for number, signal in enumerate(signals):
-        if len([axis for axis in signal["axes"] if not axis.get("navigate")]) == 2:
-            images[_title(signal, number, images)] = signal
-    if not images:
+        if suits(signal["axes"]):
+            suitable[_title(signal, number, suitable)] = signal
+    if not suitable:
         shapes = ", ".join(str(signal["data"].shape) for signal in signals) or "nothing"
-        raise ValueError(f"{path} holds no image, only {shapes} (spectra?)")
-    return images[_chosen(list(images), dataset, path)]
+        raise ValueError(f"{path} holds no {wanted}, only {shapes}: {cure}")
+    return suitable[_chosen(list(suitable), dataset, path)]
+
+
+def _is_image(axes):
+    """Two axes that are not navigated."""
+    return len([axis for axis in axes if not axis.get("navigate")]) == 2
 
 
 def _title(signal, number, taken):
@@ -216,10 +272,6 @@ def _loaded(data, path):
     _check_size(data.shape, path)
     if data.dtype.kind == "V":
         raise ValueError(f"{path} must be grey; got a colour image: save one of its channels, or their mean")
+    if data.dtype.hasobject:
+        raise ValueError(f"{path} must hold one array of numbers; got objects: rows of different lengths, or text")
     return np.asarray(data.compute(scheduler="synchronous") if hasattr(data, "compute") else data)
-
-
-def _pixel_size_of_axes(axes):
-    """Å, if pixels are square and in a unit of length; else None."""
-    sizes = [_in_angstrom(axis.get("scale", 0), axis.get("units")) for axis in axes if not axis.get("navigate")]
-    return sizes[1] if None not in sizes and np.isclose(*sizes, rtol=0.01) else None

@@ -11,16 +11,19 @@ from cardslib.validation import check_count, check_labels, check_rows
 
 
 def check_shape(shape):
-    """(height, width) as whole numbers."""
-    if np.shape(shape) != (2,):
-        raise ValueError(f"shape must be (height, width) in pixels; got {shape!r}")
+    """(height, width), or (channels,), as whole numbers."""
+    if np.shape(shape) not in ((1,), (2,)):
+        raise ValueError(f"shape must be (height, width) in pixels, or (channels,) of spectra; got {shape!r}")
     return tuple(check_count("shape", side) for side in shape)
 
 
-def check_pose(pose):
-    """A `Pose`, or None."""
+def check_pose(pose, shape):
+    """A `Pose` that things of this shape can have, or None."""
     if not isinstance(pose, Pose | None):
         raise ValueError(f"pose must be a Pose, such as Pose(rotation=True); got {pose!r}")
+    if pose and len(shape) == 1 and not set(pose.widths) <= {"shift", "scale"}:
+        raise ValueError(f"pose must be a shift or a scale along the one axis of spectra {shape}; got {pose!r}: "
+                         f"use Pose(shift=0.02)")
     return pose
 
 
@@ -80,9 +83,10 @@ def _check_pose_part(model, name, values, count):
     if model.pose is None or name not in model.pose.widths:
         raise ValueError(f"latents hold a {name}, but this VAE has none in its pose: make VAE(…, pose=Pose(…)) with it")
     values = np.asarray(values)
-    if values.shape != ((count, 2) if name == "shift" else (count,)):
-        raise ValueError(f"latents must hold {'two shifts' if name == 'shift' else 'one ' + name} an image, {count} "
-                         f"images; got {name} {values.shape}")
+    dimensions = len(model.shape)
+    if values.shape != ((count, dimensions) if name == "shift" else (count,)):
+        wanted = f"a shift of {dimensions} coordinate{'s'[:dimensions - 1]}" if name == "shift" else f"one {name}"
+        raise ValueError(f"latents must hold {wanted} an image, {count} images; got {name} {values.shape}")
     return check_rows(values.reshape(count, -1), values.size // count, name).reshape(values.shape)
 
 

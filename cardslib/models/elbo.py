@@ -8,7 +8,6 @@ from dataclasses import replace
 from math import log
 
 import torch
-import torch.nn.functional as F
 
 from cardslib.models.latents import ELBO
 
@@ -35,13 +34,13 @@ def elbo_terms(model, latents, likelihood):
 
 
 def log_likelihood(model, images, sampled, pixels=None):
-    """log p(image | latents) in nats, (n,), at sampled values of the latents: each pixel is a Bernoulli trial.
+    """log p(image | latents) in nats, (n,), at sampled values of the latents, as the model's likelihood has it.
 
     pixels  indices (p,) of the pixels that are decoded, the mean of which then stands for all; None: all
     """
     values = images if pixels is None else images.flatten(1)[:, pixels]
-    cross_entropy = F.binary_cross_entropy_with_logits(model.pixel_logits(sampled, pixels), values, reduction="none")
-    return -cross_entropy.flatten(1).mean(1) * images[0].numel()
+    log_density = model.likelihood.log_density(values, model.natural_parameters(sampled, pixels))
+    return log_density.flatten(1).mean(1) * images[0].numel()
 
 
 def log_likelihood_by_group(model, images, sampled, pixels=None):

@@ -39,33 +39,36 @@ class Guide(Record):
 def prepare(model, images, labels=None, alignment=True):
     """What a training on images (n, h, w) starts from: a `Guide`, or None if the model needs none.
 
-    The first time the decoder starts from the mean image, so that only differences must be learnt.  (Without it −ELBO is
-    52, 95, 126, 182 nats after the same 1000 steps on card sets 1 to 4, instead of 49, 67, 73, 160.)  If there are groups
-    or the angle may be any, the images are then compared with one another.  A model that is `prepared`, because it has learnt
-    long enough before, goes on with the groups and the zeros that it has.
+    The first time the scale of the images is measured, and the decoder starts from the mean image, so that only differences
+    must be learnt.  (Without it −ELBO is 52, 95, 126, 182 nats after the same 1000 steps on card sets 1 to 4, instead of 49,
+    67, 73, 160.)  If there are groups or the angle may be any, the images are then compared with one another.  A model that is
+    `prepared`, because it has learnt long enough before, goes on with the groups and the zeros that it has.
 
     alignment  True; False: no neighbours are asked; or an `Alignment` that is known from elsewhere
     """
     if model.steps_made == 0:
-        model.decoder.start_from(torch.logit(images.mean(0), eps=1e-3))
+        model.likelihood.measure(images)
+        mean = images.mean(0)
+        if model.decoder.pointwise:   # a network of the coordinates can start from a uniform picture only
+            mean = mean.mean().expand(mean.shape)
+        model.decoder.start_from(model.likelihood.natural(mean))
     if not model.chooses or alignment is False or (alignment is True and model.prepared):
         return None
     return ask_neighbours(model, images, labels if model.groups else None, alignment)
 
 
 def ask_neighbours(model, images, labels, alignment):
-    """The `Guide` of images (n, h, w) for a model with orientations or groups to choose from.
+    """The `Guide` of images (n, h, w), or spectra, for a model with orientations or groups to choose from.
 
     labels     (n,) the groups that are known, -1 where none is, or None
     alignment  True, or an `Alignment` that is known from elsewhere
     """
-    from cardslib.similarity import align_graph, cluster, similarity_graph  # here: half a second that few models need
+    from cardslib.similarity import align_graph, cluster  # here: half a second that few models need
     turns, widths = len(model.orientations) > 1, model.pose.widths if model.pose else ()
     labels = None if labels is None else labels.cpu().numpy()
     orientation, group = torch.zeros(len(images), dtype=torch.long, device=model.device), None
     if model.groups or alignment is True:
-        graph = similarity_graph(images.cpu(), turns, "shift" in widths, CANDIDATES if model.groups else 1,
-                                 None if labels is None else labels >= 0)
+        graph = _similar(model, images, turns, "shift" in widths, None if labels is None else labels >= 0)
     if model.groups:
         group = torch.from_numpy(cluster(graph, model.groups, labels)).to(model.device)
     if not turns:
@@ -73,6 +76,16 @@ def ask_neighbours(model, images, labels, alignment):
     alignment = align_graph(graph, axis="shear" in widths) if alignment is True else alignment
     alignment = alignment.tensors(model.device)
     return Guide(nearest_orientation(alignment.angle, model.orientations), alignment, group)
+
+
+def _similar(model, images, turn, recentre, first):
+    """The similarity `Graph` of images, by their grey values; of spectra, by what stands out of the noise."""
+    from cardslib.similarity import similarity_graph, spectra_graph
+    if len(model.shape) == 1:
+        signal = model.likelihood.signal(images) - model.likelihood.signal(torch.zeros_like(images[:1]))   # counted from zero
+        return spectra_graph(signal.cpu(), recentre, first)
+    grey = model.likelihood.grey(images).clamp(0, 1)
+    return similarity_graph(grey.cpu(), turn, recentre, CANDIDATES if model.groups else 1, first)
 
 
 # ---------------------------------------------------------------------- in each step
@@ -125,7 +138,7 @@ def _best(model, images, label, pixels, generator):
     terms = elbo_terms(model, latents, likelihood)
     if not model.chooses:
         return terms, {}
-    orientation = torch.zeros_like(images[:, 0, 0]).long() if len(model.orientations) == 1 \
+    orientation = torch.zeros(len(images), dtype=torch.long, device=images.device) if len(model.orientations) == 1 \
         else nearest_orientation(latents.angle.detach(), model.orientations)
     return terms, {"choice": _surprise(logits, orientation, latents.group)}
 

@@ -12,7 +12,7 @@ class Latents(Record):
 
     content     (n, c): means of the content latents; content_sd (n, c): the standard deviations of their posterior
     angle       (n,) radians, counter-clockwise on the screen, within ±π
-    shift       (n, 2) along x and y, in half widths of the image; shift_sd (n,) is that of each of the two
+    shift       (n, 2) along x and y, in half widths of the image, (n, 1) of spectra; shift_sd (n,) is that of each coordinate
     scale       (n,) logarithm of the magnification
     shear       (n,) radians, of the symmetric shear `geometry.strain`
     group       (n, groups): the probability of each group, q(group | image), a row sums to 1
@@ -46,7 +46,8 @@ class Latents(Record):
 class ELBO(Record):
     """The evidence lower bound of n images, term by term, each (n,) in nats; a term that the model does not have is None.
 
-    reconstruction  log-likelihood of the pixels, ≤ 0 (pixels as shares of light: minus the cross-entropy)
+    reconstruction  log-likelihood of the pixels (as shares of light: minus the cross-entropy, ≤ 0; as counts, ≤ 0; a Gaussian
+                    density may be above 1, and its logarithm above 0)
     content, angle, shift, scale, shear, group
                     Kullback–Leibler divergences of these latents from their priors, ≥ 0
     total           reconstruction minus the divergences: a lower bound of log p(x), the model's log-likelihood of the image

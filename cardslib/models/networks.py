@@ -2,11 +2,12 @@
 
 What a network is told beside an image or its content (a label as one-hot numbers, conditions, a group) is its *conditioning*,
 (n, size) numbers.  A decoder turns `inputs`, content and conditioning side by side, and points (n, p, 2) of the canonical
-picture, in half widths, into logits there, (n, p); the dense one knows no points: it draws the image itself.  Each has a
-`name`, and says whether it is `pointwise`: a network evaluated anew at every point, which makes a step many times slower.
+picture, in half widths, into natural parameters of the likelihood there (a Bernoulli's: logits), (n, p); the dense one knows no
+points: it draws the image itself.  Each has a `name`, and says whether it is `pointwise`: a network evaluated anew at every
+point, which makes a step many times slower.
 """
 from itertools import pairwise
-from math import ceil
+from math import ceil, prod
 
 import torch
 import torch.nn.functional as F
@@ -20,12 +21,11 @@ FINEST = 12.0          # the typical wave that it is given: radians a half width
 
 
 class DenseEncoder(nn.Module):
-    """Image and conditioning → `outputs` numbers: (n, h, w), (n, size) → (n, outputs)."""
+    """Image or spectrum, and conditioning → `outputs` numbers: (n, h, w) or (n, channels), (n, size) → (n, outputs)."""
 
     def __init__(self, shape, outputs, hidden, conditioning_size=0):
         super().__init__()
-        height, width = shape
-        self.layers = _dense(height * width + conditioning_size, hidden, outputs)
+        self.layers = _dense(prod(shape) + conditioning_size, hidden, outputs)
 
     def forward(self, images, conditioning=None):
         pixels = images.flatten(1)                                          # (n, h, w) → (n, h·w)
@@ -57,20 +57,19 @@ class PoseEncoder(nn.Module):
 
 
 class DenseDecoder(nn.Module):
-    """Content and conditioning → logits of the pixels: (n, inputs) → (n, h, w)."""
+    """Content and conditioning → pixels of an image, or channels: (n, inputs) → (n, h, w) or (n, channels)."""
 
     name, pointwise = "dense", False
 
     def __init__(self, shape, content, hidden, conditioning_size=0):
         super().__init__()
-        height, width = shape
-        self.layers = _dense(content + conditioning_size, hidden, height * width)
-        self.layers.append(nn.Unflatten(1, (height, width)))                # (n, h·w) → (n, h, w)
+        self.layers = _dense(content + conditioning_size, hidden, prod(shape))
+        self.layers.append(nn.Unflatten(1, shape))                          # (n, h·w) → (n, h, w)
 
     @torch.no_grad()
-    def start_from(self, logits):
-        """Draw this picture, (h, w) logits, before anything is learnt."""
-        self.layers[-2].bias.copy_(logits.flatten())                        # (h, w) → (h·w,)
+    def start_from(self, picture):
+        """Draw this picture, (h, w) natural parameters, before anything is learnt."""
+        self.layers[-2].bias.copy_(picture.flatten())                       # (h, w) → (h·w,)
 
     def forward(self, inputs):
         return self.layers(inputs if inputs.shape[1] else inputs.new_zeros(len(inputs), 1))   # a zero if there is nothing
@@ -86,11 +85,11 @@ class SpatialDecoder(nn.Module):
 
     pointwise = True
 
-    def __init__(self, shape, content, hidden, conditioning_size=0, reach=1.0, skip=False):
+    def __init__(self, shape, content, hidden, conditioning_size=0, reach=(1.0, 1.0), skip=False):
         super().__init__()
         self.name, self.skip = "skip" if skip else "spatial", skip
         hidden = 2 * max(1, hidden // 4)            # half as wide, as the work is done at every point; even: a sine, a cosine
-        self.waves = nn.Parameter(torch.randn(2, hidden // 2) * (FINEST / reach))
+        self.waves = nn.Parameter(torch.randn(2, hidden // 2) * (FINEST / max(reach)))
         entries = range(POINTWISE_LAYERS if skip else 1)
         self.of_waves = nn.ModuleList(nn.Linear(hidden, hidden, bias=False) for _ in entries)
         self.of_content = nn.ModuleList(nn.Linear(max(content + conditioning_size, 1), hidden) for _ in entries)
@@ -98,9 +97,9 @@ class SpatialDecoder(nn.Module):
         self.last = nn.Linear(hidden, 1)
 
     @torch.no_grad()
-    def start_from(self, logits):
-        """Draw a uniform picture of this brightness, (h, w) logits, before anything is learnt."""
-        self.last.bias.fill_(logits.sigmoid().mean().logit())
+    def start_from(self, picture):
+        """Draw a uniform picture, the mean of (h, w) natural parameters, before anything is learnt."""
+        self.last.bias.fill_(picture.mean())
 
     def forward(self, inputs, points):
         inputs = inputs if inputs.shape[1] else inputs.new_zeros(len(inputs), 1)
@@ -116,26 +115,28 @@ class SpatialDecoder(nn.Module):
 
 
 class WarpDecoder(nn.Module):
-    """Draws one canonical picture an image, which reaches `reach` half widths, and reads it where it is asked."""
+    """Draws one canonical picture an image, which reaches so many half widths along x and y, and reads it where it is asked."""
 
     name, pointwise = "warp", False
 
-    def __init__(self, shape, content, hidden, conditioning_size=0, reach=1.0):
+    def __init__(self, shape, content, hidden, conditioning_size=0, reach=(1.0, 1.0)):
         super().__init__()
-        self.shape, self.reach = shape, reach
-        self.side = ceil(shape[1] * reach)                                  # of the square picture, in the image's own pixels
-        self.canonical = DenseDecoder((self.side, self.side), content, hidden, conditioning_size)
+        self.height, self.width = (1, *shape)[-2:]
+        self.canvas = tuple(max(1, ceil(self.width * edge)) for edge in reversed(reach))   # rows, columns of the image's pixels
+        self.register_buffer("reach", torch.tensor(reach), persistent=False)
+        self.canonical = DenseDecoder(self.canvas, content, hidden, conditioning_size)
 
-    def start_from(self, logits):
-        """Draw this picture, (h, w) logits, before anything is learnt; beyond its edge as at the edge."""
-        height, width = self.shape
-        unit = torch.tensor([1, width / height], device=logits.device)      # half widths → the units of grid_sample
-        grid = pixel_grid(self.side, self.side, logits.device) * self.reach * unit
-        picture = F.grid_sample(logits[None, None], grid[None], padding_mode="border", align_corners=False)[0, 0]
-        self.canonical.start_from(picture)
+    def start_from(self, picture):
+        """Draw this picture, (h, w) natural parameters, before anything is learnt; beyond its edge as at the edge."""
+        unit = torch.tensor([1, self.width / self.height], device=picture.device)   # half widths → the units of grid_sample
+        rows, columns = self.canvas
+        within_one = torch.tensor([1, columns / rows], device=picture.device)       # the canvas' own half widths → ±1 down, too
+        grid = pixel_grid(rows, columns, picture.device) * within_one * self.reach * unit
+        picture = picture.reshape(1, 1, self.height, self.width)
+        self.canonical.start_from(F.grid_sample(picture, grid[None], padding_mode="border", align_corners=False)[0, 0])
 
     def forward(self, inputs, points):
-        picture = self.canonical(inputs)[:, None]                           # (n, 1, side, side)
+        picture = self.canonical(inputs)[:, None]                           # (n, 1, rows, columns)
         read = F.grid_sample(picture, points[:, None] / self.reach, padding_mode="border", align_corners=False)
         return read[:, 0, 0]                                                # (n, 1, 1, p) → (n, p)
 

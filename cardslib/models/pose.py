@@ -17,7 +17,7 @@ class Pose:
     """Which parts of an image's pose are latent variables of their own, and how wide the prior of each is.
 
     rotation  angle, in radians (counter-clockwise on the screen)
-    shift     along x and along y, in half widths of the image
+    shift     along x and along y, in half widths of the image; of spectra along their one axis
     scale     logarithm of the magnification
     shear     of the symmetric shear `geometry.strain`, in radians
 
@@ -50,13 +50,17 @@ class Pose:
         return ORIENTATIONS if 3 * self.widths.get("angle", 0) > 2 * pi / ORIENTATIONS else 1
 
     def reach(self, shape):
-        """How far the canonical picture of images (height, width) reaches from its middle, in half widths.
+        """How far the canonical picture of images (height, width) reaches from its middle along x and y, in half widths.
 
         As far as it is looked at with a shift of one width, without scale and shear; beyond its edge it is as at the edge.
+        That of spectra (channels,) is one pixel high.
         """
-        height, width = shape
-        corner = hypot(1, height / width) if "angle" in self.widths else max(1, height / width)
-        return corner + self.widths.get("shift", 0)
+        height, width = (1, *shape)[-2:]
+        x, y = 1, height / width
+        if "angle" in self.widths:
+            x = y = hypot(x, y)
+        shift = self.widths.get("shift", 0)
+        return x + shift, y + (shift if len(shape) == 2 else 0)
 
     def divergence(self, name, mean, sd):
         """Kullback–Leibler divergence of a part's posterior N(mean, sd²) from its prior, in nats: (n,) or (n, 2) → (n,).
@@ -66,14 +70,14 @@ class Pose:
         width = self.widths[name]
         if width == inf:
             return log(2 * pi) - 0.5 * log(2 * pi * e) - sd.log()
-        if name == "shift":   # two coordinates, one standard deviation
-            return 0.5 * (mean**2).sum(-1) / width**2 + (sd / width) ** 2 - 1 - 2 * (sd / width).log()
+        if name == "shift":   # so many coordinates, one standard deviation
+            return 0.5 * (mean**2).sum(-1) / width**2 + mean.shape[-1] * (0.5 * (sd / width) ** 2 - 0.5 - (sd / width).log())
         return 0.5 * ((mean / width) ** 2 + (sd / width) ** 2 - 1) - (sd / width).log()
 
 
-def output_sizes(pose):
+def output_sizes(pose, dimensions=2):
     """How many numbers an encoder gives for each part of a `Pose`, by name: its mean, and one log standard deviation."""
-    return {name: 3 if name == "shift" else 2 for name in pose.widths}
+    return {name: (dimensions if name == "shift" else 1) + 1 for name in pose.widths}
 
 
 def pose_posterior(pose, outputs, angles, centre):
@@ -86,10 +90,10 @@ def pose_posterior(pose, outputs, angles, centre):
     for name, width in pose.widths.items():
         unit, widest = (1.0, WIDEST_ANGLE) if name == "angle" else (width, width)
         mean, log_sd = unit * outputs[name][..., :-1], outputs[name][..., -1] + FIRST_LOG_SD
-        if name == "shift":   # of the turned copy: turned on with it, and counted from the middle of the image
+        if name == "shift" and mean.shape[-1] == 2:   # of the turned copy: turned on with it, and counted from the middle
             mean = (rotation(angles) * mean[..., None, :]).sum(-1)               # (n, orientations, 2)
             mean = mean if centre is None else mean + centre[:, None]
-        else:
+        elif name != "shift":
             mean = mean[..., 0] + angles if name == "angle" else mean[..., 0]
         posterior |= {name: mean, name + "_sd": (unit * log_sd.clamp(-8, 2).exp()).clamp_max(widest)}
     return posterior

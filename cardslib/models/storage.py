@@ -12,7 +12,7 @@ from cardslib.models.pose import Pose
 
 KEY = "cardslib.VAE"
 COUNTS = ("content", "classes", "conditions", "groups", "hidden")
-PARTS = {"shape", "pose", "decoder", *COUNTS}
+PARTS = {"shape", "pose", "decoder", "likelihood", "noise", *COUNTS}
 
 
 def save(model, path):
@@ -20,6 +20,7 @@ def save(model, path):
     if not Path(path).absolute().parent.is_dir():
         raise FileNotFoundError(f"there is no folder {Path(path).parent} to save the model in: make it first")
     made_with = dict(shape=model.shape, pose=model.pose and asdict(model.pose), decoder=model.decoder.name,
+                     likelihood=model.likelihood.name, noise=model.likelihood.noise,
                      **{name: getattr(model, name) for name in COUNTS})
     save_file({name: weight.contiguous() for name, weight in model.state_dict().items()}, path, {KEY: json.dumps(made_with)})
 

@@ -17,26 +17,31 @@ from cardslib.geometry import wrap
 from cardslib.models.arguments import check_device, check_label, check_latents, check_pose, check_shape, check_told
 from cardslib.models.elbo import elbo
 from cardslib.models.latents import Latents
+from cardslib.models.likelihoods import make_likelihood
 from cardslib.models.networks import DenseEncoder, PoseEncoder, make_decoder
 from cardslib.models.pose import output_sizes, pose_posterior
+from cardslib.models.refinement import refine
 from cardslib.models.storage import load as load_model
 from cardslib.models.storage import save as save_model
 from cardslib.records import concatenate
 from cardslib.transforms import centroid, orientations, pixel_grid, to_canonical
-from cardslib.validation import check_count, check_images
+from cardslib.validation import check_count
 
 MANY_IMAGES = 1024   # that go through the networks at a time when nothing is learnt: bounds the memory
 FEW_IMAGES = 64      # the same where a network is evaluated at every pixel
 
 
 class VAE(nn.Module):
-    """A variational autoencoder of grey images.
+    """A variational autoencoder of images, or of spectra.
 
-    shape    (height, width) of the images in pixels
+    shape    (height, width) of the images in pixels, or (channels,) of spectra
     content  number of content latents, each with the prior N(0, 1); with a pose or groups there may be none
-    pose     a `Pose`: latents of their own for rotation, shift, scale or shear (rVAE, shift-VAE)
+    pose     a `Pose`: latents of their own for rotation, shift, scale or shear (rVAE, shift-VAE); of spectra: shift or scale
     decoder  "dense" draws the image and knows no pose; "warp" draws a canonical picture and moves it by the pose; "spatial"
              and "skip" are networks of the coordinates, evaluated at every pixel.  By default "warp" with a pose, else "dense"
+    likelihood  of a pixel, `models.likelihoods`: "bernoulli" for shares of light in [0, 1] (cards, digits), "poisson" for
+             counts of electrons, "gaussian" for any numbers
+    noise    of a Gaussian likelihood: the standard deviation of a pixel, if it is known or measured; None: it is learnt
     hidden   width of the hidden layers of both networks
     seed     of the initial weights
     device   "cpu" or, where there is one, "cuda"
@@ -47,8 +52,7 @@ class VAE(nn.Module):
     groups      number of groups: a latent variable with so many values, all as likely before an image is seen (joint VAE);
                 `fit` takes labels for as many images as are known (semi-supervised)
 
-    The posterior of the latents is a Gaussian with a diagonal covariance, the likelihood of a pixel a Bernoulli's with the
-    pixel's value (a share of light in [0, 1]) in place of the outcome.
+    The posterior of the latents is a Gaussian with a diagonal covariance.
 
     With a prior of the angle that reaches all round, the encoder looks at an image from eight orientations and gives each a
     logit.  The posterior is that of the best: *one* Gaussian about one angle, so the bound is the plain one, of the uniform
@@ -57,32 +61,38 @@ class VAE(nn.Module):
     content and pose; the same logits say how likely each group is.
     """
 
-    def __init__(self, shape, content=2, classes=0, conditions=0, groups=0, pose=None, decoder=None, hidden=128, seed=0,
-                 device="cpu"):
+    def __init__(self, shape, content=2, classes=0, conditions=0, groups=0, pose=None, decoder=None, likelihood="bernoulli",
+                 noise=None, hidden=128, seed=0, device="cpu"):
         super().__init__()
-        self.shape, self.pose = check_shape(shape), check_pose(pose)
+        self.shape = check_shape(shape)
+        self.pose = check_pose(pose, self.shape)
         self.content = check_count("content", content, 0 if pose or groups else 1)
         self.classes, self.conditions, self.groups = check_told(classes, conditions, groups)
         self.hidden = check_count("hidden", hidden)
+        self.looks_around = bool(pose) and len(self.shape) == 2   # crops and turned copies are of images
+        self.likelihood = make_likelihood(likelihood, noise, () if self.looks_around else self.shape)
         count = pose.orientation_count if pose else 1
         self.chooses = count > 1 or self.groups > 0   # among orientations or groups: the encoder gives logits
-        self.outputs = {"content": self.content, "content_sd": self.content, **(output_sizes(pose) if pose else {}),
+        self.outputs = {"content": self.content, "content_sd": self.content,
+                        **(output_sizes(pose, len(self.shape)) if pose else {}),
                         **({"logits": max(1, self.groups)} if self.chooses else {})}
         conditioning_size = self.classes + self.conditions
         with torch.random.fork_rng(devices=[]):   # the caller's random numbers are left alone
             torch.manual_seed(check_count("seed", seed, 0))
             outputs = sum(self.outputs.values())
-            self.encoder = PoseEncoder(self.shape, outputs, self.hidden, conditioning_size, count) if pose \
+            self.encoder = PoseEncoder(self.shape, outputs, self.hidden, conditioning_size, count) if self.looks_around \
                 else DenseEncoder(self.shape, outputs, self.hidden, conditioning_size)
             self.decoder = make_decoder(decoder or ("warp" if pose else "dense"), self.shape, self.content, self.hidden,
                                         conditioning_size + self.groups, pose)
         self.steps, self.learning_rate = (650, 1e-2) if count > 1 else (1000, 6e-3)   # of a training, by default
+        if self.likelihood.name != "bernoulli":   # counts may weigh a hundred times as much: steeper slopes want smaller steps
+            self.learning_rate /= 2
         self.learning = False   # a training has not come to its end yet: `fit` says so
         self.chunk = FEW_IMAGES if self.decoder.pointwise else MANY_IMAGES
         self.register_buffer("steps_made", torch.tensor(0))        # of training, so far
         self.register_buffer("prepared", torch.tensor(False))      # long enough for the next training to need no guide: `fit`
         self.register_buffer("orientations", orientations(count), persistent=False)
-        self.register_buffer("points", pixel_grid(*self.shape).reshape(-1, 2), persistent=False)   # (h·w, 2)
+        self.register_buffer("points", pixel_grid(*(1, *self.shape)[-2:]).reshape(-1, 2), persistent=False)   # (h·w, 2)
         self.to(check_device(device))
 
     # ------------------------------------------------------------------ the mathematics, on tensors
@@ -99,11 +109,12 @@ class VAE(nn.Module):
         """The posterior from every orientation, or from the one `which` (n,) names: `Latents` (n, orientations, …), and the
         logits, (n, orientations, groups or 1), or None if there is nothing to choose."""
         conditioning = None if label is None else self._conditioning(label)
-        if self.pose is None:
-            centre, outputs = None, self.encoder(images, conditioning)[:, None]      # (n, outputs) → (n, 1, outputs)
+        signal, centre = self.likelihood.signal(images), None
+        if self.looks_around:
+            centre = centroid(signal) if "shift" in self.pose.widths else None
+            outputs = self.encoder(signal, conditioning, centre, which)              # (n, orientations, outputs)
         else:
-            centre = centroid(images) if "shift" in self.pose.widths else None
-            outputs = self.encoder(images, conditioning, centre, which)              # (n, orientations, outputs)
+            outputs = self.encoder(signal, conditioning)[:, None]                    # (n, outputs) → (n, 1, outputs)
         outputs = dict(zip(self.outputs, outputs.split(list(self.outputs.values()), 2)))
         content, content_sd = outputs["content"], outputs["content_sd"].clamp(-8, 4).exp()
         angles = self.orientations if which is None or len(self.orientations) == 1 else self.orientations[which][:, None]
@@ -135,8 +146,9 @@ class VAE(nn.Module):
             drawn[name] = mean + (sd if sd.shape == mean.shape else sd[..., None]) * noise
         return Latents(**drawn)
 
-    def pixel_logits(self, latents, pixels=None):
-        """Logits of the pixels at given values of the latents, (n, h, w); or of the pixels with these indices (p,), (n, p)."""
+    def natural_parameters(self, latents, pixels=None):
+        """What is drawn at given values of the latents, before the likelihood makes means of it: the natural parameters of all
+        pixels, (n, h, w); or of the pixels with these indices (p,), (n, p)."""
         inputs = latents.content
         if self.groups:
             inputs = torch.cat([inputs, latents.group], 1)                                       # (n, content + groups)
@@ -145,8 +157,8 @@ class VAE(nn.Module):
         if self.pose is None:
             return self.decoder(inputs)                                                          # (n, h, w)
         points = to_canonical(self.points if pixels is None else self.points[pixels], latents)   # (n, p, 2)
-        pixel_logits = self.decoder(inputs, points)                                              # (n, p)
-        return pixel_logits.unflatten(1, self.shape) if pixels is None else pixel_logits
+        drawn = self.decoder(inputs, points)                                                     # (n, p)
+        return drawn.unflatten(1, self.shape) if pixels is None else drawn
 
     def _conditioning(self, label):
         """Labels as the networks are told them: (n,) → (n, classes), one where the class is; conditions as they are."""
@@ -160,7 +172,7 @@ class VAE(nn.Module):
 
     @torch.no_grad()
     def encode(self, images, labels=None):
-        """`Latents` of images (n, h, w) in [0, 1].
+        """`Latents` of images (n, h, w), or of spectra (n, channels): values that the likelihood allows.
 
         labels  for a model with classes: (n,) whole numbers; with conditions: (n, conditions) real numbers; with groups: none,
                 or (n,) whole numbers where they are known, -1 where not
@@ -168,9 +180,19 @@ class VAE(nn.Module):
         latents = self._in_chunks(self.posterior, *self.check(images, labels))
         return latents if latents.angle is None else replace(latents, angle=wrap(latents.angle))
 
+    def refine(self, images, labels=None, steps=4):
+        """`Latents` at the mode of the posterior, and its standard deviations: from what `encode` guessed, some steps uphill.
+
+        Slower than `encode` by two decodings a latent and step, and with error bars that hold for a single image.
+        """
+        check_count("steps", steps)
+        latents = self._in_chunks(lambda part, label: refine(self, part, label, steps), *self.check(images, labels))
+        return latents if latents.angle is None else replace(latents, angle=wrap(latents.angle))
+
     @torch.no_grad()
     def decode(self, latents, labels=None):
-        """Images (n, h, w), float32, from what `encode` returned, or from content (n, c) alone.
+        """Images (n, h, w), or spectra, float32, from what `encode` returned, or from content (n, c) alone: the mean of each
+        pixel's distribution, in the data's own unit.
 
         With content alone, or where a part of the pose is None, that part is zero: the canonical picture.  Of several groups
         the likeliest is drawn.
@@ -180,7 +202,7 @@ class VAE(nn.Module):
         latents = check_latents(self, latents, labels)
         parts = [latents[start:start + self.chunk].map(lambda values: torch.from_numpy(values).to(self.device))
                  for start in range(0, len(latents), self.chunk)]
-        return np.concatenate([torch.sigmoid(self.pixel_logits(part)).cpu().numpy() for part in parts])
+        return np.concatenate([self.likelihood.mean(self.natural_parameters(part)).cpu().numpy() for part in parts])
 
     @torch.no_grad()
     def elbo(self, images, labels=None, seed=0):
@@ -193,7 +215,7 @@ class VAE(nn.Module):
 
     def check(self, images, labels=None):
         """Images and labels in the form that the model takes, or an error that says what is wrong with them."""
-        images = check_images(images, self.shape)
+        images = self.likelihood.check(images, self.shape)
         return images, check_label(self, labels, len(images))
 
     def _in_chunks(self, function, images, labels):

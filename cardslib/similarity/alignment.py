@@ -59,6 +59,9 @@ def align(images, recentre=False, axis=False):
 
 def align_graph(graph, axis=False):
     """`Alignment` of the images of a `Graph` in which they were compared however they are turned; axis as for `align`."""
+    if graph.centre is None:
+        raise ValueError("graph must be one of images, from similarity_graph; got one of spectra, which have no orientation: "
+                         "their shift is found by VAE((channels,), pose=Pose(shift=…))")
     angle, strain, component = _aligned_nodes(graph.edges)
     if graph.joins is not None:
         angle, strain, component = _with_others(graph.joins, angle, strain, component)

@@ -38,12 +38,12 @@ class Pairs:
 
     neighbour  (images, count) int64: each image's neighbours, the nearest first, as positions among the nodes
     distance   (images, count): mean squared difference of grey values after the registration
-    matrix     (images, count, 2, 2): carries the image onto the neighbour: neighbour(M p) ≈ image(p)
+    matrix     (images, count, 2, 2): carries the image onto the neighbour: neighbour(M p) ≈ image(p); None of spectra
     """
 
     neighbour: np.ndarray
     distance: np.ndarray
-    matrix: np.ndarray
+    matrix: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Graph:
     """The similarity graph of images.
 
     order   (images,) int64: the images in the order of this graph: first the nodes, then the others
-    centre  (images, 2) half widths, in that order: what each image was turned about
+    centre  (images, 2) half widths, in that order: what each image was turned about; None of spectra
     edges   `Pairs` of the nodes;  joins: `Pairs` of the others with nodes, None if there are no others
     """
 
     order: np.ndarray
-    centre: np.ndarray
+    centre: np.ndarray | None
     edges: Pairs
     joins: Pairs | None
 
@@ -75,11 +75,13 @@ def similarity_graph(images, turn=True, recentre=False, candidates=1, first=None
     candidates  times as many pairs of nodes are registered as are kept: more tell images of different things apart better
     first       (n,) bool: the images that are to be nodes before others are; the rest are drawn by lot
     """
+    if getattr(images, "ndim", 3) == 2:
+        raise ValueError(f"images must be (n, height, width); got {tuple(images.shape)}: use images[None] if it is one image; "
+                         "spectra have no orientation, and are compared by spectra_graph(spectra)")
     images = torch.from_numpy(check_images(images))
     if len(images) < 2:
         raise ValueError("images must be at least two, to be compared with one another; got one")
-    order, nodes = np.random.default_rng(0).permutation(len(images)), min(NODES, len(images))
-    order = order if first is None else order[np.argsort(~first[order], kind="stable")]
+    order, nodes = node_order(len(images), first)
     images = images[order]
     centre = centroid(images) if recentre else torch.zeros(len(images), 2)
     pictures = crops(images - border_grey(images), centre)   # as black as what lies beyond their edge
@@ -91,6 +93,14 @@ def similarity_graph(images, turn=True, recentre=False, candidates=1, first=None
     if nodes < len(images):
         joins = _pairs(pictures[nodes:], rings[nodes:], *of_nodes, JOINS, turn)
     return Graph(order, centre.numpy(), edges, joins)
+
+
+def node_order(count, first=None):
+    """An order of `count` images in which nodes come first, those marked in `first` (count,) before others; how many nodes."""
+    order = np.random.default_rng(0).permutation(count)
+    if first is not None:
+        order = order[np.argsort(~first[order], kind="stable")]
+    return order, min(NODES, count)
 
 
 def _pairs(pictures, rings, others, their_rings, count, turn, candidates=1, skip_self=False):
@@ -120,7 +130,7 @@ def _rings(pictures):
 
 def _nearest_upright(rings, others, count, skip_self):
     """For each picture its `count` nearest others as they stand, and the angle to each, which is zero: (n, count) both."""
-    nearest = _closest(torch.view_as_real(rings), torch.view_as_real(others), count, skip_self)
+    nearest = closest(torch.view_as_real(rings), torch.view_as_real(others), count, skip_self)
     return nearest, torch.zeros(nearest.shape)
 
 
@@ -130,13 +140,13 @@ def _nearest_turned(rings, others, count, skip_self):
     A turn leaves the moduli of a Fourier series as they are, so no turn brings two pictures nearer than their moduli are:
     the nearest are sought among those whose moduli are near, at every turn.
     """
-    candidates = _closest(rings.abs(), others.abs(), min(max(TIMES * count, AT_LEAST), len(others) - skip_self), skip_self)
+    candidates = closest(rings.abs(), others.abs(), min(max(TIMES * count, AT_LEAST), len(others) - skip_self), skip_self)
     distance, angle = _best_turns(rings, others, candidates)
     best = distance.topk(count, largest=False).indices
     return candidates.gather(1, best), angle.gather(1, best)
 
 
-def _closest(features, others, count, skip_self):
+def closest(features, others, count, skip_self):
     """The `count` others (m, …) whose features are nearest to those of each of n, as indices (n, count)."""
     features, others = features.flatten(1), others.flatten(1)
     found = []

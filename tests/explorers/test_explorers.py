@@ -29,6 +29,7 @@ from cardslib.explorers.decoder import DecoderExplorer, latents_of
 from cardslib.explorers.latent import TravelExplorer
 from cardslib.explorers.widget import Explorer
 from cardslib.models import VAE, Latents, Pose
+from cardslib.training import fit
 
 EXPLORERS = [CardExplorer, LatentExplorer, ManifoldExplorer, StyleExplorer, ReconstructionExplorer]
 
@@ -259,6 +260,33 @@ def test_classes_without_names_are_numbered():
     assert list(explorer.panels(**explorer.values)) == ["0", "1", "2"] and list(explorer.sliders) == ["z1", "z2"]
 
 
+# ---------------------------------------------------------------------- other likelihoods
+
+@pytest.mark.parametrize("likelihood, unit, black", [("poisson", 40, 0), ("gaussian", 7, -100)])
+@pytest.mark.parametrize("pose", [None, Pose(shift=0.1)], ids=["dense", "warp"])
+def test_data_in_any_unit_are_shown_as_grey_values(cards, likelihood, unit, black, pose):
+    images = black + unit * cards.images[:200]
+    model = VAE((24, 24), likelihood=likelihood, pose=pose, classes=4)
+    fit(model, images, cards.suit[:200], epochs=30, progress=False)
+    explorer = LatentExplorer(model, images, cards.suit[:200], SUITS)
+    away = np.abs(explorer.shown.images[:, None] - cards.images[None, :200]).max((2, 3))   # black is 0 and white 1
+    assert away.min(1).max() < 0.01
+    for other in (explorer, ManifoldExplorer(model, SUITS), StyleExplorer(model, SUITS)):
+        image = next(iter(other.panels(**other.values).values()))
+        label = SUITS.index("club")
+        expected = (model.decode([[0, 0]], [label])[0] - black) / unit
+        assert np.allclose(image, expected.clip(0, 1), atol=0.01) and image.max() > 0.5
+
+
+def test_images_are_checked_by_the_model(cards):
+    some = cards.images[:10]
+    for likelihood, wrong, problem in (("poisson", -some, "^images must be counts of electrons"),
+                                       ("bernoulli", 40 * some, r"^images must lie in \[0, 1\]"),
+                                       ("gaussian", np.where(some > 0.5, np.inf, some), "^images must be finite")):
+        with pytest.raises(ValueError, match=problem):
+            LatentExplorer(VAE((24, 24), likelihood=likelihood), wrong)
+
+
 # ---------------------------------------------------------------------- reconstructions
 
 def test_the_reconstruction_explorer_shows_reconstruction_original_and_difference(make, cards):
@@ -302,7 +330,7 @@ def test_a_decoder_of_coordinates_is_computed_here_if_the_page_asks(asked, cards
     message, (pixels,) = asked(explorer, row, {**row, "z2": 2.0})
     expected = model.decode(Latents(np.array([[1.0, 0], [1, 2]]), shift=np.array([[0.1, 0]] * 2)))
     assert message == dict(number=7)
-    assert np.abs(np.frombuffer(pixels, np.uint8).reshape(2, 24, 24) - 255 * expected).max() <= 0.501
+    assert np.array_equal(np.frombuffer(pixels, np.float32).reshape(2, 24, 24), expected)
 
 
 def test_what_goes_wrong_here_is_told_to_the_page(asked, trained, cards):

@@ -133,8 +133,26 @@ def test_there_is_nothing_to_save_before_a_training(cards, tmp_path):
 
 
 def test_images_are_checked_before_the_training(cards):
-    with pytest.raises(ValueError, match="^images must be .*uint8"):
-        LiveTraining((cards.images * 255).astype(np.uint8))
+    with pytest.raises(ValueError, match="^images must be .* real numbers"):
+        LiveTraining(cards.images[0])
+    of_bytes, model = LiveTraining((cards.images * 255).astype(np.uint8)), VAE((24, 24))
+    for train in (lambda: fit(model, cards.images, epochs=1, progress=False, callback=of_bytes),
+                  lambda: of_bytes.start(model, cards.images)):
+        with pytest.raises(ValueError, match=r"^images must lie in \[0, 1\]; got 0 … 255"):
+            train()
+    with pytest.raises(ValueError, match="^model must draw images"):
+        LiveTraining(cards.images).start(VAE((400,)), cards.images)
+
+
+def test_counts_of_electrons_are_drawn_as_grey_values(cards):
+    counts = 40 * cards.images[:100]
+    live, model = LiveTraining(counts, frames=1), VAE((24, 24), likelihood="poisson")
+    grids = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "training_view", lambda images, *_: grids.append(images) or SimpleNamespace(picture=None))
+        fit(model, counts, epochs=10, progress=False, callback=live)
+    expected = model.decode(latent_grid(10, 3.0)) / float(model.likelihood.white)
+    assert np.allclose(grids[-1], expected, atol=1e-6) and 0.5 < grids[-1].max() < 4
 
 
 # ---------------------------------------------------------------------- in the background

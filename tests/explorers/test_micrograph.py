@@ -27,12 +27,15 @@ def model():
     return model
 
 
-@pytest.fixture(scope="module", params=["columns", "patches", "groups"])
+@pytest.fixture(scope="module", params=["columns", "patches", "groups", "counts"])
 def explorer(request, model):
     if request.param == "columns":
         return ColumnExplorer(MICROGRAPH.image, COLUMNS.position, COLUMNS.amplitude, corner=(20, 10))
     if request.param == "groups":
         model = VAE((32, 32), content=0, groups=2, pose=Pose(shear=True))
+    if request.param == "counts":
+        model = VAE((32, 32), pose=Pose(rotation=0.1), likelihood="poisson")
+        fit(model, PATCHES.counts, epochs=20, progress=False)
     return PatchExplorer(model, MICROGRAPH, PATCHES, LABELS, ("dim", "bright"), corner=(20, 10))
 
 
@@ -63,6 +66,17 @@ def test_a_patch_is_framed_where_it_was_cut(model):
     left, top = explorer.corner[5]
     assert np.array_equal(where[top + 2:top + 30, left + 2:left + 30], patch[2:30, 2:30])
     assert (where[top, left:left + 32] == 1).all() and (where[top + 1, left + 1:left + 31] == 0).all()
+
+
+def test_a_model_of_counts_is_shown_counts(model):
+    counting = VAE((32, 32), pose=Pose(rotation=0.1), likelihood="poisson")
+    fit(counting, PATCHES.counts, epochs=5, progress=False)
+    explorer = PatchExplorer(counting, MICROGRAPH, PATCHES, corner=(20, 10))
+    n = int(explorer.sliders["image"].max)
+    left, top = explorer.corner[n] + (20, 10)
+    electrons = MICROGRAPH.counts[0, top:top + 32, left:left + 32]
+    assert np.allclose(explorer.shown.images[n], (electrons / float(counting.likelihood.white)).clip(0, 1), atol=1e-6)
+    assert np.allclose(explorer.shown.latents.content[n], counting.encode(electrons[None]).content[0], atol=1e-4)
 
 
 def test_fewer_maxima_are_above_a_higher_threshold():

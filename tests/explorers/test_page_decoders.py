@@ -7,11 +7,12 @@ from browser import needs_chromium
 from torch import nn
 
 from cardslib.cards import SUITS, render
-from cardslib.explorers.decoder import decoder_inputs, latents_of
+from cardslib.explorers.decoder import decoder_inputs, grey_values, latents_of
 from cardslib.explorers.html import HERE, SCRIPTS
 from cardslib.explorers.images import polygons
 from cardslib.explorers.weights import compact_decoder
 from cardslib.models import VAE, Pose
+from cardslib.training import fit
 
 pytestmark = needs_chromium
 
@@ -24,6 +25,7 @@ MODELS = {
     "dense, one pixel": dict(shape=(1, 1)),
     "warp, rotation": dict(shape=(13, 13), pose=Pose(rotation=True)),
     "warp, shift": dict(shape=(12, 12), pose=Pose(shift=0.3)),
+    "warp, shift and scale, wide": dict(shape=(7, 16), pose=Pose(shift=0.3, scale=0.3)),   # reaches less along y than x
     "warp, scale": dict(shape=(12, 12), pose=Pose(scale=0.3)),
     "warp, shear": dict(shape=(12, 12), pose=Pose(shear=True)),
     "warp, everything, wide": dict(shape=(10, 23), pose=EVERYTHING),
@@ -37,7 +39,22 @@ MODELS = {
     "spatial": dict(shape=(11, 14), pose=EVERYTHING, decoder="spatial"),
     "spatial, classes": dict(shape=(9, 9), pose=Pose(rotation=True), decoder="spatial", classes=3),
     "skip": dict(shape=(14, 11), pose=EVERYTHING, decoder="skip", classes=2),
+    "dense, spectra": dict(shape=(90,), content=3),
+    "warp, spectra": dict(shape=(90,), content=3, pose=Pose(shift=0.02, scale=0.05)),
+    "warp, spectra, groups": dict(shape=(90,), content=1, pose=Pose(shift=0.02), groups=2),
+    "spatial, spectra": dict(shape=(40,), pose=Pose(shift=0.02), decoder="spatial"),
 }
+LIKELIHOODS = ("bernoulli", "poisson", "gaussian")
+BOTH_KINDS = ("dense", "warp, everything, wide", "dense, spectra", "warp, spectra", "spatial")
+
+
+def data_of(model, rng, count=200):
+    """Images such as the likelihood allows, of blobs whose height and place vary: shares of light, electrons, or about -100."""
+    place, height = rng.uniform(-0.3, 0.3, (2, count, 1))
+    points = model.points.numpy()[:, 0]
+    light = np.exp(-20 * (points - place) ** 2) * (0.6 + height) + 0.05                       # (count, p)
+    unit = dict(bernoulli=light, poisson=rng.poisson(50 * light) + 1, gaussian=30 * light + rng.normal(-100, 1, light.shape))
+    return unit[model.likelihood.name].astype(np.float32).reshape(count, *model.shape)
 
 
 def dense_layers(decoder):
@@ -48,6 +65,7 @@ def dense_layers(decoder):
 def random_model(contrast, seed=0, deeper=0, **options):
     """A model whose decoder draws something of contrast: random weights, the last layer's enlarged; other hidden layers too."""
     model = VAE(seed=seed, **options)
+    model.likelihood.measure(torch.from_numpy(data_of(model, np.random.default_rng(seed))))
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
         change_depth(model.decoder, deeper)
@@ -79,7 +97,7 @@ def change_depth(decoder, deeper):
 def random_values(model, count, rng):
     """Sliders' values anywhere within their reach."""
     reach = dict(rotation=180, right=0.3, down=0.3, scale=0.5, shear=30)
-    parts = {"angle": ["rotation"], "shift": ["right", "down"], "scale": ["scale"], "shear": ["shear"]}
+    parts = {"angle": ["rotation"], "shift": ["right", "down"][:len(model.shape)], "scale": ["scale"], "shear": ["shear"]}
     names = [name for part in (model.pose.widths if model.pose else ()) for name in parts[part]]
     return [{name: int(rng.integers(k)) if k else rng.uniform(-2.5, 2.5) for name, k in decoder_inputs(model)}
             | {name: rng.uniform(-reach[name], reach[name]) for name in names} for _ in range(count)]
@@ -92,10 +110,10 @@ DECODE = """async ([about, inputs, packed, rows]) => {
 
 
 def in_page_and_in_torch(script, packed, model, rng):
-    """Twelve images anywhere in reach of the sliders, as the page draws them, and as torch does."""
+    """Twelve images anywhere in reach of the sliders, in grey values, as the page draws them, and as torch does."""
     inputs, rows = decoder_inputs(model), random_values(model, 12, rng)
     about, arrays = compact_decoder(model, inputs, 2.5)
-    expected = model.decode(latents_of(model, rows))
+    expected = grey_values(model, model.decode(latents_of(model, rows)))
     return np.array(script(DECODE, [about, inputs, packed(arrays), rows])).reshape(expected.shape), expected
 
 
@@ -104,7 +122,39 @@ def in_page_and_in_torch(script, packed, model, rng):
 def test_a_decoder_in_the_page_draws_what_torch_draws(script, packed, options, contrast):
     made, expected = in_page_and_in_torch(script, packed, random_model(contrast, **options), np.random.default_rng(1))
     assert np.abs(made - expected).max() < 1e-3
-    assert contrast == 1 or expected.size < 100 or np.ptp(expected) > 0.3   # there is something to see
+    assert contrast == 1 or expected.size < 100 or np.ptp(expected) > 0.2   # there is something to see
+
+
+def off_by(made, expected):
+    """The largest error of grey values: of white, or of the value itself where that is brighter."""
+    return (np.abs(made - expected) / np.abs(expected).clip(1)).max()
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_a_natural_parameter_is_as_grey_in_the_page(script, likelihood):
+    model = random_model(1, shape=(12, 12), likelihood=likelihood)
+    about, _ = compact_decoder(model, decoder_inputs(model), 2.5)
+    natural = torch.linspace(-30, 30, 121)   # counts: far beyond twenty times the white, from where on rates grow straight on
+    made = script("([link, values]) => values.map(window.explorer.LINKS[link.name](link))", [about["link"], natural.tolist()])
+    assert np.allclose(made, grey_values(model, model.likelihood.mean(natural).numpy()), rtol=1e-5)
+
+
+@pytest.mark.parametrize("contrast", [1, 10])   # the latter up to fifteen times as bright as white, where counts are electrons
+@pytest.mark.parametrize("name", BOTH_KINDS)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS[1:])
+def test_it_does_with_every_likelihood(script, packed, name, likelihood, contrast):
+    model = random_model(contrast, likelihood=likelihood, **MODELS[name])
+    made, expected = in_page_and_in_torch(script, packed, model, np.random.default_rng(1))
+    assert off_by(made, expected) < 1e-3 and np.ptp(expected) > 0.01 * contrast
+
+
+@pytest.mark.parametrize("name", BOTH_KINDS[:4])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_a_trained_decoder_is_drawn_as_well(script, packed, name, likelihood):
+    model = VAE(likelihood=likelihood, hidden=32, **MODELS[name])
+    fit(model, data_of(model, np.random.default_rng(0)), epochs=60, progress=False)
+    made, expected = in_page_and_in_torch(script, packed, model, np.random.default_rng(1))
+    assert off_by(made, expected) < 1e-3 and np.ptp(expected) > 0.3
 
 
 @pytest.mark.parametrize("deeper", [1, -1], ids=["one layer more", "one layer fewer"])
@@ -118,7 +168,7 @@ def test_a_decoder_may_have_any_number_of_layers(script, packed, name, deeper):
 
 
 def test_answers_of_the_kernel_that_overtake_one_another_are_not_mixed_up(script, packed):
-    """The map and the panels ask at the same time; here each image is one pixel, as grey as the latent says."""
+    """The map and the panels ask at the same time; here each image is one pixel, of the grey value that the latent says."""
     model = VAE((1, 1), content=1, pose=Pose(shift=0.1), decoder="spatial")
     about, arrays = compact_decoder(model, decoder_inputs(model), 2.5)
     drawn = script("""async ([decoder, inputs, packed]) => {
@@ -129,10 +179,10 @@ def test_answers_of_the_kernel_that_overtake_one_another_are_not_mixed_up(script
         const decode = window.explorer.chooseDecoder(kernel, spec, await window.unpacked(packed), () => {});
         const both = decode([{ z1: 1 }, { z1: 2 }]), one = decode([{ z1: 1 }]);
         for (const { number, rows } of asked.toReversed()) {
-          for (const hear of [...listeners]) hear({ number }, [Uint8Array.from(rows, ({ z1 }) => z1)]);
+          for (const hear of [...listeners]) hear({ number }, [Float32Array.from(rows, ({ z1 }) => z1)]);
           await new Promise(next => setTimeout(next));
         }
-        return (await Promise.all([both, one])).map(images => images.map(([pixel]) => Math.round(255 * pixel))); }""",
+        return (await Promise.all([both, one])).map(images => images.map(([pixel]) => pixel)); }""",
         [about, decoder_inputs(model), packed(arrays)])
     assert drawn == [[1, 2], [1]]
 

@@ -39,6 +39,32 @@ def test_hot_and_dead_pixels_do_not_squeeze_the_others():
     assert grey(image).std() > 0.25 and grey(image).min() == 0 and grey(image).max() == 1
 
 
+# ---------------------------------------------------------------------- from grey values back to electrons
+
+def test_a_micrograph_knows_its_counts_where_it_knows_the_gain():
+    micrograph = Micrograph(np.array([[[0, 0.5], [0.25, 1]]], np.float32), gain=40.0, black_level=-5.0)
+    assert np.array_equal(micrograph.counts, [[[0, 15], [5, 35]]]) and micrograph.counts.dtype == np.float32
+    with pytest.raises(ValueError, match=r"the gain of a.tif must be known .* measure_gain\(micrograph\), or open_image"):
+        _ = Micrograph(micrograph.frames, name="a.tif").counts
+
+
+def test_a_gain_that_is_given_leads_back_to_the_values_of_the_file(tmp_path):
+    np.save(tmp_path / "a.npy", STACK)
+    micrograph = open_image(tmp_path / "a.npy", gain=0.25, dark=100)
+    clipped = np.clip(STACK, *np.quantile(STACK, (1e-4, 1 - 1e-4)))                    # what the grey scale leaves out
+    assert np.allclose(micrograph.counts, np.maximum(0.25 * (clipped - 100), 0), atol=1e-3)
+    assert open_image(tmp_path / "a.npy").gain is None
+    assert np.array_equal(open_image(tmp_path / "a.npy").frames, micrograph.frames)
+
+
+@pytest.mark.parametrize("wrong", [dict(gain=0), dict(gain=-1.0), dict(gain=np.nan), dict(gain="1"), dict(dark=np.inf),
+                                   dict(dark=None)])
+def test_a_gain_that_is_none_is_refused(tmp_path, wrong):
+    np.save(tmp_path / "a.npy", IMAGE)
+    with pytest.raises(ValueError, match=f"{list(wrong)[0]} must be a finite number"):
+        open_image(tmp_path / "a.npy", **wrong)
+
+
 # ---------------------------------------------------------------------- what is refused
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):

@@ -86,6 +86,13 @@ def test_the_noise_is_that_of_the_counts(counts):
     assert np.var(first - second) / 2 / one**2 == pytest.approx(counts, rel=0.1)
 
 
+@pytest.mark.parametrize("counts", [0.5, 20, 1e5])
+def test_a_simulated_image_knows_its_counts(counts):
+    electrons = scan(single_crystal(size=40), 0.1, counts).counts
+    assert electrons.mean() == pytest.approx(counts, rel=0.01) and electrons.min() >= 0
+    assert np.allclose(electrons, np.round(electrons), atol=1e-6 * electrons.max())    # whole ones
+
+
 def test_background_and_thickness_do_what_they_say():
     crystal = single_crystal(size=60)
     flat = dict(counts=1e6, thickness=0, jitter=0, drift=0, seed=1)

@@ -84,6 +84,24 @@ def test_patches_of_several_images_are_joined():
         join(parts[0], grid_patches(other, 4, 8))
 
 
+def test_patches_keep_the_counts_of_their_micrographs():
+    bright = Micrograph(FRAMES, name="bright", gain=80.0, black_level=3.0)
+    dim = Micrograph(FRAMES, name="dim", gain=5.0, black_level=-1.0)
+    parts = [grid_patches(micrograph, 8, 8, frame=1) for micrograph in (bright, dim)]
+    together = join(*parts)[::-3]
+    for patch, (x, y), source in zip(together.counts, together.corner, together.source):
+        assert np.array_equal(patch, (bright, dim)[source].counts[1, y:y + 8, x:x + 8])
+    assert together.counts.dtype == np.float32 and together.counts.min() == 0          # where grey 0 is less than none
+
+
+def test_counts_of_patches_without_a_gain_are_refused_with_the_cure():
+    known = grid_patches(Micrograph(FRAMES, name="known", gain=2.0), 8, 8)
+    together = join(known, grid_patches(MICROGRAPH, 8, 8))
+    assert together[:len(known)].counts.shape == (len(known), 8, 8)
+    with pytest.raises(ValueError, match="the gain of three frames must be known .* measure_gain"):
+        _ = together.counts
+
+
 @pytest.mark.parametrize("position, message", [
     ([[70, 20]], r"position must lie in the image of 60×40 pixels; 1 of 1 do not, the first at \[70, 20\]: x comes first|70.0"),
     ([[20, 50]], "position must lie in the image"), ([1, 2], "position must be"), (np.zeros((3, 3)), "position must be"),

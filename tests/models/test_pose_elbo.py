@@ -143,7 +143,7 @@ def test_some_pixels_may_be_drawn_alone(images, kind):
     model, some = new(decoder=kind), [3, 77, 200]
     latents = tensors(model.encode(images))
     with torch.no_grad():
-        everywhere, there = model.pixel_logits(latents), model.pixel_logits(latents, torch.tensor(some))
+        everywhere, there = model.natural_parameters(latents), model.natural_parameters(latents, torch.tensor(some))
     assert there.shape == (12, 3) and torch.allclose(there, everywhere.flatten(1)[:, some], atol=1e-5)
 
 

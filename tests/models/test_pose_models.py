@@ -268,8 +268,8 @@ def test_settings_that_do_not_go_together_are_refused(settings, words):
     (EVERYTHING, dict(angle=np.zeros((3, 1))), r"latents must hold one angle an image, 3 images; got angle \(3, 1\)"),
     (EVERYTHING, dict(angle=np.zeros(2)), r"one angle an image, 3 images; got angle \(2,\)"),
     (EVERYTHING, dict(angle=0.5), r"one angle an image, 3 images; got angle \(\)"),
-    (EVERYTHING, dict(shift=np.zeros(3)), r"two shifts an image, 3 images; got shift \(3,\)"),
-    (EVERYTHING, dict(shift=np.zeros((2, 3))), r"two shifts an image, 3 images; got shift \(2, 3\)"),
+    (EVERYTHING, dict(shift=np.zeros(3)), r"a shift of 2 coordinates an image, 3 images; got shift \(3,\)"),
+    (EVERYTHING, dict(shift=np.zeros((2, 3))), r"a shift of 2 coordinates an image, 3 images; got shift \(2, 3\)"),
     (EVERYTHING, dict(scale=np.zeros((3, 2))), "one scale an image"),
     (EVERYTHING, dict(shear=np.array([0, np.nan, 0])), "shear must be finite"),
     (EVERYTHING, dict(angle=np.array(["a", "b", "c"])), "angle must be .* numbers")])

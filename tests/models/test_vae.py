@@ -171,7 +171,7 @@ def test_the_bound_lies_just_below_the_evidence(trained, images):
         noise = rng.normal(size=(2000, 2)).astype(np.float32)
         z = mean + sd * noise
         with torch.no_grad():
-            logits = trained.pixel_logits(Latents(torch.from_numpy(z))).numpy().astype(float)
+            logits = trained.natural_parameters(Latents(torch.from_numpy(z))).numpy().astype(float)
         likelihood = (image * logits - np.logaddexp(0, logits)).sum((1, 2))
         prior, posterior = -0.5 * (z**2).sum(1), -0.5 * (noise**2).sum(1) - np.log(sd).sum()
         evidence.append(logsumexp(likelihood + prior - posterior) - np.log(len(z)))
@@ -204,9 +204,9 @@ def test_a_bad_setting_is_named(name, value):
         VAE(**{"shape": SHAPE, name: value})
 
 
-@pytest.mark.parametrize("shape", [24, (24,), (24, 24, 1), None])
-def test_a_shape_is_height_and_width(shape):
-    with pytest.raises(ValueError, match=r"^shape must be \(height, width\) in pixels; got"):
+@pytest.mark.parametrize("shape", [24, (), (24, 24, 1), None])
+def test_a_shape_is_height_and_width_or_channels(shape):
+    with pytest.raises(ValueError, match=r"^shape must be \(height, width\) in pixels, or \(channels,\) of spectra; got"):
         VAE(shape)
 
 
@@ -266,7 +266,8 @@ WRONG_IMAGES = {   # how they are wrong: a function of right ones, and what the 
     "a single one": (lambda images: images[0], r"got \(24, 24\) float32: use images\[None\]"),
     "a single one in bytes": (lambda images: (images[0] * 255).astype(np.uint8),
                               r"got \(24, 24\) uint8: use images\[None\] / 255"),
-    "with a colour axis": (lambda images: images[..., None], r"got \(12, 24, 24, 1\) float32: one grey value a pixel"),
+    "with a colour axis": (lambda images: images[..., None],
+                           r"got \(12, 24, 24, 1\) float32: one value a pixel, the images along the first axis"),
     "objects": (lambda images: images.astype(object), r"object: images.astype\(float\)"),
     "complex": (lambda images: images + 0j, r"complex64: images.astype\(float\)"),
     "none at all": (lambda images: images[:0], r"got \(0, 24, 24\) float32: there must be at least one image"),
@@ -366,7 +367,8 @@ def test_a_safetensors_file_of_something_else_is_refused(path, refused):
 def rewrite(path, weights=None, **changes):
     """A plain VAE's file with other weights, or another header."""
     model = VAE(SHAPE)
-    header = dict(shape=SHAPE, content=2, classes=0, conditions=0, groups=0, hidden=128, pose=None, decoder="dense") | changes
+    header = dict(shape=SHAPE, content=2, classes=0, conditions=0, groups=0, hidden=128, pose=None, decoder="dense",
+                  likelihood="bernoulli", noise=None) | changes
     save_file(model.state_dict() if weights is None else weights, path, {"cardslib.VAE": json.dumps(header)})
 
 
@@ -384,6 +386,9 @@ def test_a_header_that_promises_other_shapes_is_refused(path, refused, changes):
 
 @pytest.mark.parametrize("changes", [dict(shape=(100_000, 100_000), hidden=10**9), dict(content=0), dict(hidden=-1),
                                      dict(hidden="128"), dict(shape=None), dict(shape=7), dict(decoder="evil"), dict(evil=1),
+                                     dict(likelihood="evil"), dict(likelihood=None), dict(likelihood=["poisson"]),
+                                     dict(noise=0.1), dict(likelihood="gaussian", noise=-1),
+                                     dict(likelihood="gaussian", noise="0.1"), dict(likelihood="poisson"),
                                      dict(pose=7), dict(groups=-1), dict(groups=2, classes=2),
                                      dict(pose=dict(rotation=True)), dict(pose=dict(evil=1)),
                                      dict(pose=dict(rotation=0.1), decoder="dense"), dict(pose=dict(shift=-1), decoder="warp")])

@@ -8,11 +8,21 @@ const PATIENCE = 4000;    // milliseconds that a kernel may take before the page
 const DECODERS = { dense: (_about, arrays) => dense(arrays), warp, spatial: pointwise, skip: pointwise };
 
 // A function from an input, [content, conditions or class, group], and a pose in radians and half widths to an image,
-// (h·w,) in [0, 1].  about: what weights.py says of the decoder.
+// (h·w,) of grey values, black 0 and white 1, a few beyond.  about: what weights.py says of the decoder.
 export function makeDecoder(about, arrays) {
-  const logits = DECODERS[about.name](about, arrays);
-  return (input, pose) => logits(input, pose).map(sigmoid);
+  const natural = DECODERS[about.name](about, arrays), grey = LINKS[about.link.name](about.link);
+  return (input, pose) => natural(input, pose).map(grey);
 }
+
+// From a natural parameter to a grey value, for each likelihood: likelihoods.py again.
+export const LINKS = {
+  bernoulli: () => sigmoid,
+  poisson: ({ logWhite, outshine }) => natural => {   // from there on straight
+    const most = logWhite + outshine;
+    return Math.exp(Math.min(natural, most) - logWhite) * (1 + Math.max(natural - most, 0));
+  },
+  gaussian: ({ offset, slope }) => natural => offset + slope * natural,
+};
 
 // The arrays of layer 0, 1, … until there is none, as weights.py numbers them: a list of {name: array}.
 function layersOf(arrays, ...names) {
@@ -22,19 +32,19 @@ function layersOf(arrays, ...names) {
   return layers;
 }
 
-// Linear layers with SiLU between them; the last is a product: logits = gain · Σₖ coefficientₖ basisₖ (weights.py).
+// Linear layers with SiLU between them; the last is a product: gain · Σₖ coefficientₖ basisₖ (weights.py).
 function dense(arrays) {
   const { projection, basis, gain } = arrays, layers = layersOf(arrays, "weight", "bias"), [count, pixels] = basis.shape;
   return remembering(input => {
     let signal = input;
     for (const { weight, bias } of layers) signal = silu(linear(weight, bias, signal));
-    const coefficients = linear(projection, null, [...signal, 1]), logits = new Float32Array(pixels);
+    const coefficients = linear(projection, null, [...signal, 1]), drawn = new Float32Array(pixels);
     for (let k = 0, at = 0; k < count; k++) {
       const coefficient = coefficients[k];
-      for (let p = 0; p < pixels; p++) logits[p] += coefficient * basis[at++];
+      for (let p = 0; p < pixels; p++) drawn[p] += coefficient * basis[at++];
     }
-    for (let p = 0; p < pixels; p++) logits[p] *= gain[p];
-    return logits;
+    for (let p = 0; p < pixels; p++) drawn[p] *= gain[p];
+    return drawn;
   });
 }
 
@@ -51,25 +61,27 @@ function remembering(draw) {
   };
 }
 
-// A canonical picture, `side` pixels along an edge, drawn as far as `reach` half widths, and read where the pose says.
-function warp({ shape, side, reach }, arrays) {
-  const canonical = dense(arrays), pixel = x => (x / reach + 1) * side / 2 - 0.5;
+// A canonical picture, `canvas` rows and columns of pixels, drawn as far as `reach` half widths along x and y, and read where the
+// pose says.
+function warp({ shape, canvas: [rows, columns], reach: [x, y] }, arrays) {
+  const canonical = dense(arrays);
   return (input, pose) => {
-    const picture = canonical(input), logits = new Float32Array(shape[0] * shape[1]);
-    eachPixel(shape, pose, (u, v, n) => { logits[n] = bilinear(picture, side, pixel(u), pixel(v)); });
-    return logits;
+    const picture = canonical(input), drawn = new Float32Array(shape[0] * shape[1]);
+    eachPixel(shape, pose, (u, v, n) => {
+      drawn[n] = bilinear(picture, rows, columns, (u / x + 1) * columns / 2 - 0.5, (v / y + 1) * rows / 2 - 0.5);
+    });
+    return drawn;
   };
 }
 
-// A square picture at (x, y) in pixels, beyond the edge as at the edge: as torch's grid_sample with padding_mode="border".
-function bilinear(picture, side, x, y) {
-  const far = side - 1;
-  x = clamp(x, 0, far);
-  y = clamp(y, 0, far);
-  const left = Math.floor(x), top = Math.floor(y), next = Math.min(left + 1, far), below = Math.min(top + 1, far);
-  const along = x - left, down = y - top;
-  return (1 - down) * ((1 - along) * picture[top * side + left] + along * picture[top * side + next])
-    + down * ((1 - along) * picture[below * side + left] + along * picture[below * side + next]);
+// A picture at (x, y) in pixels, beyond the edge as at the edge: as torch's grid_sample with padding_mode="border".
+function bilinear(picture, rows, columns, x, y) {
+  x = clamp(x, 0, columns - 1);
+  y = clamp(y, 0, rows - 1);
+  const left = Math.floor(x), top = Math.floor(y), along = x - left, down = y - top;
+  const next = Math.min(left + 1, columns - 1), here = top * columns, below = Math.min(top + 1, rows - 1) * columns;
+  return (1 - down) * ((1 - along) * picture[here + left] + along * picture[here + next])
+    + down * ((1 - along) * picture[below + left] + along * picture[below + next]);
 }
 
 // A network of the coordinates, asked at every pixel.  They enter the first layer as waves, with content beside them; every
@@ -77,10 +89,10 @@ function bilinear(picture, side, x, y) {
 function pointwise({ shape }, arrays) {
   const { waves, last, lastBias } = arrays, half = waves.shape[1], hidden = 2 * half;
   const [first, ...later] = layersOf(arrays, "waves", "content", "contentBias", "hidden", "hiddenBias");
-  const wave = new Float32Array(hidden), ofWave = new Float32Array(hidden), logit = new Float32Array(1);
+  const wave = new Float32Array(hidden), ofWave = new Float32Array(hidden), drawn = new Float32Array(1);
   let signal = new Float32Array(hidden), next = new Float32Array(hidden);
 
-  function logitAt(u, v, [ofContent, ...ofContents]) {
+  function drawnAt(u, v, [ofContent, ...ofContents]) {
     for (let i = 0; i < half; i++) {
       const phase = u * waves[i] + v * waves[half + i];
       wave[i] = Math.sin(phase);
@@ -92,13 +104,13 @@ function pointwise({ shape }, arrays) {
       if (later[n].waves) add(next, linear(later[n].waves, ofContents[n], wave, ofWave));
       [signal, next] = [silu(next), signal];
     }
-    return linear(last, lastBias, signal, logit)[0];
+    return linear(last, lastBias, signal, drawn)[0];
   }
   return (input, pose) => {
     const ofContents = [first, ...later].map(({ content, contentBias }) => content && linear(content, contentBias, input));
-    const logits = new Float32Array(shape[0] * shape[1]);
-    eachPixel(shape, pose, (u, v, n) => { logits[n] = logitAt(u, v, ofContents); });
-    return logits;
+    const picture = new Float32Array(shape[0] * shape[1]);
+    eachPixel(shape, pose, (u, v, n) => { picture[n] = drawnAt(u, v, ofContents); });
+    return picture;
   };
 }
 
@@ -169,8 +181,9 @@ function request(model, shape, number, rows) {
     const hear = (message, buffers) => {
       if (message.number !== number) return;
       if (message.problem) return done(reject, new Error(message.problem));
-      const view = buffers[0], bytes = new Uint8Array(view.buffer ?? view, view.byteOffset ?? 0, view.byteLength);
-      done(resolve, rows.map((_, n) => greyImage(bytes, shape, n)));
+      const view = buffers[0], start = view.byteOffset ?? 0, size = shape[0] * shape[1];
+      const values = new Float32Array((view.buffer ?? view).slice(start, start + view.byteLength));
+      done(resolve, rows.map((_, n) => values.subarray(n * size, (n + 1) * size)));
     };
     const alarm = setTimeout(() => done(resolve, null), PATIENCE);
     model.on("msg:custom", hear);

@@ -3,78 +3,47 @@
 
 const MARGIN = 1.08;                           // the map reaches so much further than the sliders: no cursor is cut off
 const WIDTH = { points: 300, grid: 420 };      // of a map, in screen pixels
-const CURSOR = { radius: 7, arm: 13 };         // screen pixels
 const STEP = { usual: 0.1, withShift: 0.5 };   // of a key, where the sliders reach ±2.5
 
-class LatentMap {
+class LatentMap extends Plan {
   // travel: moves sliders, {name: value};  fail: says what went wrong
   constructor(box, { model, spec, arrays, decode, travel, fail }) {
-    Object.assign(this, { model, spec, arrays, decode, travel, fail, now: {}, asked: "" });
-    const { span, grid } = spec.map;
+    const { span, grid } = spec.map, width = grid ? WIDTH.grid : WIDTH.points;
+    super(box, width, width, travel);
+    Object.assign(this, { model, spec, arrays, decode, fail, now: {}, asked: "", wide: this.canvas.width, reach: span * MARGIN });
     this.single = !spec.sliders.some(({ name }) => name === "z2");   // one latent: the map is a line
-    this.density = Math.max(1, Math.ceil(window.devicePixelRatio || 1));   // canvas pixels a screen pixel
-    this.wide = (grid ? WIDTH.grid : WIDTH.points) * this.density;
-    this.reach = span * MARGIN;
-    this.makeElements(box);
-    this.listen();
+    this.title.textContent = `${this.single ? "z₁" : "z₁ to the right, z₂ upwards"}: click, drag or arrow keys`;
+    if (arrays.label && spec.names && !grid) makeLegend(box, spec);
+    this.makeBack();
     if (!grid) this.drawPoints();
   }
 
-  // The sheet that is seen, and one behind it that keeps what the cursor moves over.
-  makeElements(box) {
-    const { spec, arrays, wide, density } = this, { grid } = spec.map;
-    const figure = make("div", "", box);
-    this.canvas = make("canvas", "cards-map", figure);
-    this.canvas.tabIndex = 0;
-    this.canvas.setAttribute("role", "application");
-    this.canvas.dataset.lmSuppressShortcuts = "true";   // arrow keys are the map's, not the notebook's
-    this.canvas.style.width = `${wide / density}px`;
-    make("div", "cards-title", figure).textContent
-      = `${this.single ? "z₁" : "z₁ to the right, z₂ upwards"}: click, drag or arrow keys`;
-    if (arrays.label && spec.names && !grid) makeLegend(box, spec);
+  // A sheet behind the one that is seen, which keeps what the cursor moves over.
+  makeBack() {
     const back = document.createElement("canvas");
-    for (const sheet of [this.canvas, back]) sheet.width = sheet.height = wide;
-    this.pen = this.canvas.getContext("2d");
+    back.width = back.height = this.wide;
     this.backPen = back.getContext("2d");
-    this.backPen.fillStyle = grid ? "#595959" : "#fff";
-    this.backPen.fillRect(0, 0, wide, wide);
+    this.backPen.fillStyle = this.spec.map.grid ? "#595959" : "#fff";
+    this.backPen.fillRect(0, 0, this.wide, this.wide);
   }
 
   // Latents → pixels of the canvas.
   x(z1) { return (z1 / this.reach + 1) / 2 * this.wide; }
   y(z2) { return (1 - z2 / this.reach) / 2 * this.wide; }
 
-  go(...latents) {
+  movesTo(...latents) {
     const { span } = this.spec.map, moved = latents.slice(0, this.single ? 1 : 2);
-    this.travel(Object.fromEntries(moved.map((z, n) => [`z${n + 1}`, clamp(z, -span, span)])));
+    return Object.fromEntries(moved.map((z, n) => [`z${n + 1}`, clamp(z, -span, span)]));
   }
 
-  listen() {
-    const { canvas } = this;
-    canvas.addEventListener("pointerdown", event => {
-      canvas.setPointerCapture(event.pointerId);
-      canvas.focus({ preventScroll: true });
-      this.goToPointer(event);
-      event.preventDefault();
-    });
-    canvas.addEventListener("pointermove", event => canvas.hasPointerCapture(event.pointerId) && this.goToPointer(event));
-    canvas.addEventListener("keydown", event => this.goByKey(event));
-  }
+  goTo(x, y) { return this.movesTo((2 * x - 1) * this.reach, (1 - 2 * y) * this.reach); }
 
-  goToPointer(event) {
-    const { left, top, width, height } = this.canvas.getBoundingClientRect();
-    this.go(((event.clientX - left) / width * 2 - 1) * this.reach, (1 - (event.clientY - top) / height * 2) * this.reach);
-  }
-
-  goByKey(event) {
-    const step = (event.shiftKey ? STEP.withShift : STEP.usual) * Math.max(1, Math.round(this.spec.map.span / 2.5));
+  steps(key, large) {
+    const step = (large ? STEP.withShift : STEP.usual) * Math.max(1, Math.round(this.spec.map.span / 2.5));
     const z1 = this.model.get("z1"), z2 = this.single ? 0 : this.model.get("z2");
     const to = { ArrowLeft: [z1 - step, z2], ArrowRight: [z1 + step, z2], ArrowUp: [z1, z2 + step], ArrowDown: [z1, z2 - step],
-                 Home: [0, 0] }[event.key];
-    if (!to) return;
-    this.go(...to);
-    event.preventDefault();
-    event.stopPropagation();
+                 Home: [0, 0] }[key];
+    return to && this.movesTo(...to);
   }
 
   paint(values) {
@@ -122,22 +91,9 @@ class LatentMap {
     });
   }
 
-  // A red circle with four arms, on a white one that makes it visible everywhere.
   drawCursor() {
-    const { pen, density, now } = this, x = this.x(now.z1), y = this.y(this.single ? 0 : now.z2);
-    const radius = CURSOR.radius * density, arm = CURSOR.arm * density;
-    pen.drawImage(this.backPen.canvas, 0, 0);
-    for (const [colour, thick] of [["#fff", 5], ["#d00000", 2.5]]) {
-      pen.strokeStyle = colour;
-      pen.lineWidth = thick * density;
-      pen.beginPath();
-      pen.arc(x, y, radius, 0, 7);
-      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-        pen.moveTo(x + radius * dx, y + radius * dy);
-        pen.lineTo(x + arm * dx, y + arm * dy);
-      }
-      pen.stroke();
-    }
+    this.pen.drawImage(this.backPen.canvas, 0, 0);
+    super.drawCursor(this.x(this.now.z1), this.y(this.single ? 0 : this.now.z2));
   }
 }
 

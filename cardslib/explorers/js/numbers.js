@@ -1,6 +1,6 @@
 // Numbers: unpacked as packing.py packed them, and the arithmetic that every later file uses.
 
-const TYPES = { float32: Float32Array, int8: Int8Array, uint8: Uint8Array, float16: Uint16Array };
+const TYPES = { float32: Float32Array, int8: Int8Array, int16: Int16Array, uint8: Uint8Array, float16: Uint16Array };
 
 // {name: typed array with a shape} of an index {name: [type, shape, first byte]} and one deflated block of bytes.
 export async function unpack(index, bytes) {

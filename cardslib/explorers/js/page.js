@@ -4,7 +4,8 @@
 const SMALLEST = 32;   // pixels that a canvas has across, as in figures/style.py: smaller images are enlarged, pixel by pixel
 
 const VIEWS = { card: cardView, reconstruction: reconstructionView, latent: latentView, manifold: manifoldView,
-                style: styleView, patch: patchView, columns: columnsView };
+                style: styleView, patch: patchView, columns: columnsView, spectrum: spectrumView };
+const CHOOSERS = ["image", "row", "column"];   // sliders that choose one of the data: all others go where it was encoded
 const STILL_LEARNING = "The model is still learning: this is as far as it had come. Run this cell again when it is done.";
 
 // Called by anywidget in a notebook, and by standAlone in a page of its own.
@@ -42,7 +43,8 @@ class Page {
     this.show = VIEWS[spec.view](spec, arrays, decode);
     const { travel, fail } = this;
     if (spec.map) this.map = new LatentMap(this.mapBox, { model, spec, arrays, decode, travel, fail });
-    this.image = model.get("image");   // the one that is shown: another value was chosen by the reader
+    if (spec.scan) this.map = new ScanMap(this.mapBox, { spec, arrays, travel });
+    this.shown = this.values;
   }
 
   // Draw, and go on drawing; returns what anywidget calls in the end.
@@ -50,11 +52,36 @@ class Page {
     const events = this.spec.sliders.map(({ name }) => `change:${name}`).join(" ");
     this.model.on(events, this.redraw);
     await this.redraw();
+    const unwatch = this.spec.axes && this.watchSurroundings();
     const naming = setInterval(() => this.nameSliders() && clearInterval(naming), 200);   // they may come later
     return () => {
       this.stopped = true;
       clearInterval(naming);
       this.model.off(events, this.redraw);
+      unwatch?.();
+    };
+  }
+
+  // Charts have the colours and the width of the page around them: draw them anew when these change.
+  watchSurroundings() {
+    let width = this.el.clientWidth;
+    const again = () => {
+      this.painted = "";
+      this.redraw();
+    };
+    const scheme = matchMedia("(prefers-color-scheme: dark)"), theme = new MutationObserver(again);
+    const size = new ResizeObserver(() => {
+      if (width === this.el.clientWidth) return;
+      width = this.el.clientWidth;
+      again();
+    });
+    scheme.addEventListener("change", again);
+    theme.observe(document.body, { attributeFilter: ["data-jp-theme-name"] });
+    size.observe(this.el);
+    return () => {
+      scheme.removeEventListener("change", again);
+      theme.disconnect();
+      size.disconnect();
     };
   }
 
@@ -92,10 +119,11 @@ class Page {
   async paint() {
     const { values } = this;
     if (JSON.stringify(values) === this.painted) return;
-    const { panels, words, moves = {} } = await this.show(values, values.image !== this.image);
+    const chosen = CHOOSERS.some(name => values[name] !== this.shown[name]);   // by the reader
+    const { panels, words, moves = {} } = await this.show(values, chosen);
     if (this.stopped) return;
     const shown = { ...values, ...moves };
-    this.image = shown.image;
+    this.shown = shown;
     this.painted = JSON.stringify(shown);
     this.set(moves);
     this.drawPanels(panels, words);
@@ -112,10 +140,11 @@ class Page {
   }
 
   drawPanels(panels, words) {
-    this.panels.classList.toggle("cards-few", panels.length <= 3);
+    this.panels.classList.toggle("cards-few", panels.length <= 3 && !this.spec.axes);
     panels.forEach((panel, n) => {
-      const figure = this.panels.children[n] ?? makePanel(this.panels);
-      drawPanel(figure, panel, panel.zoom ?? this.spec.zoom, n ? panel.title : words, this.travel);
+      const figure = this.panels.children[n] ?? makePanel(this.panels), said = n ? panel.title : words;
+      if (panel.curves) drawCurves(figure, panel, said);
+      else drawPanel(figure, panel, panel.zoom ?? this.spec.zoom, said, this.travel);
     });
   }
 

@@ -98,7 +98,7 @@ const valueInWords = (slider, value) => slider.options ? slider.options[value] :
 // Where the sliders stand, but for the one that chooses an image: "z₁ = 0.50, rotation = 30°, class heart".
 function placeInWords(spec, values) {
   return spec.sliders.filter(({ name }) => name !== "image").map(slider => {
-    const name = slider.label.replace(" (°)", ""), unit = slider.label.includes("°") ? "°" : "";
-    return `${name} ${slider.options ? "" : "= "}${valueInWords(slider, values[slider.name])}${unit}`;
+    const [, name, unit = ""] = /^(.*?)(?: \((.*)\))?$/.exec(slider.label), space = unit && unit !== "°" ? " " : "";
+    return `${name} ${slider.options ? "" : "= "}${valueInWords(slider, values[slider.name])}${space}${unit}`;
   }).join(", ");
 }
