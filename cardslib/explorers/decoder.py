@@ -75,6 +75,7 @@ def _pose_sliders(pose):
 
 
 def subscripted(name):
+    """A latent's name as a slider shows it: z1 → z₁."""
     return "z" + name[1:].translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")) if name[1:].isdigit() else name
 
 

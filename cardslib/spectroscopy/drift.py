@@ -1,8 +1,8 @@
 """Drift of the energy scale, taken out of spectra before any model sees them: what a spectroscopist does, done well.
 
 Every spectrum is shifted onto a model of few components, which is then fitted anew to the shifted ones: first the mean, later
-more components, so that drift is not taken for chemistry.  A shift is found in what no composition explains, by the derivative of
-the model (Lucas & Kanade, An iterative image registration technique, 1981, in one dimension).
+more components, so that drift is not taken for chemistry.  A shift is found in what no composition explains, by the derivative
+of the model (Lucas & Kanade, An iterative image registration technique, 1981, in one dimension).
 """
 import numpy as np
 from scipy.ndimage import spline_filter1d

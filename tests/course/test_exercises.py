@@ -96,6 +96,10 @@ class TestNiOLSMO(Exercises):
     lecture = "05_nio_lsmo"
 
 
+class TestSpectra(Exercises):
+    lecture = "09_spectra"
+
+
 def pytest_generate_tests(metafunc):
     lecture = getattr(metafunc.cls, "lecture", None)
     if "name" in metafunc.fixturenames:
