@@ -17,6 +17,7 @@ from cardslib.validation import check_counts, check_images, check_number, check_
 BRIGHTEST = 0.999    # share of the pixels below what counts as white: a few hot ones must not set the scale
 DIMMEST = 1e-3       # of the mean of all pixels: where a mean starts at least, so that its logarithm is finite
 OUTSHINE = 3.0       # e³, twenty times as bright as white: from there on rates grow straight on, so that no step explodes
+QUICKER = 10.0       # times the other weights' steps are those of the noise: its logarithm has a long way to go
 SOME = 2**20         # pixels are enough to measure a scale
 
 
@@ -140,7 +141,7 @@ class Gaussian(nn.Module):
         self.register_buffer("spread", torch.tensor(1.0))   # standard deviation about the mean image
         self.register_buffer("black", torch.tensor(0.0))
         self.register_buffer("white", torch.tensor(1.0))
-        self.log_noise = nn.Parameter(torch.tensor(0.0)) if noise is None else None   # in units of the spread
+        self.log_noise = nn.Parameter(torch.tensor(0.0)) if noise is None else None   # of the spread, in units of QUICKER
 
     def check(self, images, shape):
         return check_values(images, shape)
@@ -166,7 +167,7 @@ class Gaussian(nn.Module):
 
     def standard_deviation(self):
         """Of the noise, as a tensor, in the images' own unit."""
-        return self.spread * self.log_noise.exp() if self.noise is None else self.spread.new_tensor(self.noise)
+        return self.spread * (QUICKER * self.log_noise).exp() if self.noise is None else self.spread.new_tensor(self.noise)
 
     def score(self, values, natural):
         return (values - self.mean(natural)) * self.information(natural) / self.spread

@@ -378,3 +378,12 @@ def test_whole_numbers_are_counts_without_a_conversion(cards):
     model = VAE(SHAPE, likelihood="poisson", hidden=8)
     for kind in (np.uint16, np.int64, float):
         assert np.array_equal(model.encode(counts.astype(kind)).content, model.encode(counts).content)
+
+
+def test_noise_far_below_the_spread_is_learnt_within_the_usual_steps():
+    rng = np.random.default_rng(3)
+    x, amount = np.linspace(-1, 1, 40), rng.normal(size=(1500, 1))
+    values = (amount * np.exp(-((x / 0.3) ** 2)) + rng.normal(0, 0.02, (1500, 40))).astype(np.float32)
+    model = VAE((40,), content=1, likelihood="gaussian")
+    fit(model, values, progress=False)
+    assert model.likelihood.standard_deviation().item() == pytest.approx(0.02, rel=0.15)
