@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import irfft2, rfft2
-from scipy.ndimage import gaussian_filter, maximum_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, maximum_filter
+from scipy.optimize import curve_fit
 
 from cardslib.validation import check_images
 
@@ -23,7 +24,10 @@ SHARP = 0.7             # of the highest peak of the lattice: those above it sho
 NEIGHBOUR = 0.5         # of the highest peak of the lattice: those above it are of neighbours, like or unlike
 LIKE_WITHIN = 1.8       # times the way to the nearest neighbour, for one alike: √2 in a centred square, √3 in graphene
 LIKE = 0.9              # of the highest peak within that: those above it are of neighbours alike
-HALF_FALL = 2 * np.sqrt(np.log(2))   # widths of a Gaussian: where the overlap of two has fallen half way
+RISE = 0.05             # of all that the profile of a peak falls: by which it must rise again behind a minimum that is no noise
+SMOOTHED = 1.0          # pixels: standard deviation that takes the noise off such a profile
+NARROWEST = 0.6         # pixels: width of a column; of narrower ones an image shows nothing but their pixel
+NO_NARROWER = 0.6       # of the width that the central peak says: narrower ones were not fitted to a column
 NORMAL = 1.4826         # standard deviation of normally distributed numbers, in medians of their absolute values
 CROSS = 6               # root of the sum of squares of the filter [1 -2 1] across [1 -2 1]
 
@@ -45,7 +49,7 @@ class Scale:
 def measure_scale(image):
     """`Scale` of an image (h, w): read off its autocorrelation, the mean over tiles of a large image.
 
-    Two columns of width s overlap as exp(-r² / 4s²), which has fallen half way at r = 1.665 s.  The central peak also holds
+    Two columns of width s overlap as exp(-r² / 4s²): that is fitted to a peak, down to its foot.  The central peak also holds
     the noise, in which neighbouring pixels may be alike; the peaks about the vectors of the lattice do not.  So the width is
     that of the highest of those, and that of the central peak (without its topmost point) only where there is no lattice.
     Raises ValueError if there is nothing wider than a pixel.
@@ -53,15 +57,16 @@ def measure_scale(image):
     image = check_image(image)
     correlation = _autocorrelation(image)
     central = _central_peak(correlation)
-    radius = _first_minimum(central)
+    radius = _foot(central)
     if radius < 2 or not central[0] > CLEARLY * _by_chance(correlation):
         raise ValueError("image must show columns of atoms; got one with nothing in it that is wider than a pixel: "
                          "is it one noisy frame of many, to be averaged, or no image of a lattice?")
     peaks, distance, height = _lattice_peaks(correlation, radius)
     if height.max(initial=0.0) < NO_LATTICE * central[0]:
-        return Scale(_width(central), float(2 * radius), _noise(image))
+        return Scale(_width(central[:radius + 1]), float(2 * radius), _noise(image))
     sharp = _mean_profile(correlation, peaks[height > SHARP * height.max()], radius)
-    return Scale(_width(sharp), _period(distance, height), _noise(image))
+    width = max(_width(sharp), NO_NARROWER * _width(central[:radius + 1]))
+    return Scale(width, _period(distance, height), _noise(image))
 
 
 def check_image(image):
@@ -109,10 +114,13 @@ def _radial_profile(correlation, middle, reach):
     return (np.bincount(ring, part.ravel()) / np.bincount(ring))[:reach]
 
 
-def _first_minimum(profile):
-    """Radius at which a profile stops falling for the first time (its last if it never does); the topmost point is noise."""
-    rising = np.diff(profile[1:]) >= 0
-    return 1 + int(np.argmax(rising)) if rising.any() else len(profile) - 1
+def _foot(profile):
+    """Radius at which a peak's profile ends: its first minimum behind which it rises clearly (its lowest point if it never
+    does)."""
+    smooth = gaussian_filter1d(profile, SMOOTHED, mode="nearest")
+    lowest = np.minimum.accumulate(smooth)
+    rises = smooth - lowest > RISE * (smooth[0] - smooth.min())
+    return int(np.argmin(smooth[:np.argmax(rises)] if rises.any() else smooth))
 
 
 # ---------------------------------------------------------------------- its peaks
@@ -147,11 +155,18 @@ def _mean_profile(correlation, peaks, radius):
 # ---------------------------------------------------------------------- width, period, noise
 
 def _width(profile):
-    """Width of the Gaussians whose overlap falls like a peak's profile: it is half way down at 1.665 of them."""
-    half = (profile[0] + profile[_first_minimum(profile)]) / 2
-    below = int(np.argmax(profile < half))                                              # the first point beyond half way
-    beyond = (profile[below - 1] - half) / (profile[below - 1] - profile[below])        # share of a pixel, on a straight line
-    return float((below - 1 + beyond) / HALF_FALL)
+    """Width of the Gaussians whose overlap, on a ground, falls as the profile of a peak does: least squares, each distance
+    weighing as the pixels at it.  No noise makes it narrower than `NARROWEST`."""
+    r = np.arange(len(profile))
+    widest = len(profile) / 2
+
+    def overlap(r, height, width, ground):
+        return height * np.exp(-r**2 / (4 * width**2)) + ground
+
+    start = max(profile[0] - profile.min(), 1e-12), np.clip(len(profile) / 4, NARROWEST, widest), profile.min()
+    fitted, _ = curve_fit(overlap, r, profile, start, sigma=1 / np.sqrt(np.maximum(2 * np.pi * r, 1)),
+                          bounds=([0, NARROWEST, -np.inf], [np.inf, max(widest, 2 * NARROWEST), np.inf]))
+    return float(fitted[1])
 
 
 def _period(distance, height):
