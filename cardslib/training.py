@@ -3,6 +3,7 @@ import inspect
 import math
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,6 +79,19 @@ class Progress:
         return f"epoch {self.epoch} of {self.epochs} · −ELBO {self.history.loss[-1]:.1f} nats · {self.elapsed:.1f} s{left}"
 
 
+@contextmanager
+def _single_precision():
+    """Numbers of 32 bits are torch's default, whatever the caller has made it."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(default)
+
+
+@torch.inference_mode(False)   # which also switches gradients on, whatever surrounds the call
+@_single_precision()
 def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATCH, learning_rate=None,
         alignment=True, callback=None, progress=True):
     """Train `model` on images (n, h, w) in [0, 1] by maximising the ELBO; returns the `History`.
@@ -103,6 +117,7 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
     """
     images, labels = model.check(images, labels)
     _check_settings(images, epochs, seed, beta, batch, learning_rate, alignment)
+    model.float()                    # made while torch's default was another
     images, labels = (None if array is None else torch.from_numpy(array).to(model.device) for array in (images, labels))
     batches = max(1, round(len(images) / batch))
     epochs = epochs or math.ceil(model.steps / batches)

@@ -205,6 +205,35 @@ def test_training_leaves_the_global_random_numbers_alone(cards):
 
 # ---------------------------------------------------------------------- it can be watched and stopped
 
+@pytest.mark.parametrize("switched_off", [torch.no_grad, torch.inference_mode])
+def test_gradients_that_are_switched_off_around_it_are_switched_on_inside(cards, switched_off):
+    model, twin = new(), new()
+    with switched_off():
+        fit(model, cards.images[:64], epochs=1, progress=False)
+        assert not torch.is_grad_enabled()
+    fit(twin, cards.images[:64], epochs=1, progress=False)
+    for learnt, expected in zip(model.parameters(), twin.parameters()):
+        assert torch.equal(learnt, expected)
+
+
+@pytest.mark.parametrize("settings", [dict(), dict(pose=Pose(rotation=True, shift=0.1)),
+                                      dict(pose=Pose(rotation=True), groups=2)], ids=["plain", "pose", "groups"])
+def test_it_works_in_single_precision_whatever_torchs_default_is(cards, settings):
+    model, twin = new(**settings), new(**settings)
+    fit(twin, cards.images[:64], epochs=1, progress=False)
+    torch.set_default_dtype(torch.float64)
+    try:
+        fit(model, cards.images[:64], epochs=1, progress=False)
+        assert torch.get_default_dtype() == torch.float64
+        made_in_double = new(**settings)
+        fit(made_in_double, cards.images[:64], epochs=1, progress=False)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for learnt, expected in zip(model.parameters(), twin.parameters()):
+        assert torch.equal(learnt, expected)
+    assert {weights.dtype for weights in made_in_double.parameters()} == {torch.float32}
+
+
 def test_a_callback_is_told_of_every_epoch_and_of_the_time_left(cards):
     noted = Noted()
     history = fit(new(), cards.images[:200], epochs=4, progress=False, callback=noted)

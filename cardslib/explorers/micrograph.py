@@ -12,7 +12,7 @@ from cardslib.explorers.packing import as_bytes
 from cardslib.explorers.sliders import choice_slider, index_slider, number_slider
 from cardslib.explorers.widget import Explorer
 from cardslib.geometry import inside
-from cardslib.validation import check_count, check_images, check_named_labels
+from cardslib.validation import check_count, check_images, check_named_labels, check_unmasked
 
 # A ring about a column: pixels (x, y) beside its middle, about 5 away.
 RING = np.array([(-1, -5), (0, -5), (1, -5), (3, -4), (4, -3), (5, -1), (5, 0), (5, 1), (4, 3), (3, 4), (1, 5), (0, 5), (-1, 5),
@@ -94,7 +94,7 @@ class PatchExplorer(TravelExplorer):
 
 def _region(image, corner, across):
     """The square region of an image that is shown, and its corner as an array."""
-    image, corner = check_images(np.asarray(image)[None], name="image")[0], np.asarray(corner)
+    image, corner = check_images(check_unmasked("image", image)[None], name="image")[0], np.asarray(corner)
     check_count("across", across, 16)
     whole_numbers = corner.shape == (2,) and corner.dtype.kind in "iu"
     if not whole_numbers or (corner < 0).any() or (corner + across > image.shape[::-1]).any():

@@ -44,7 +44,9 @@ def check_classes(labels):
     """Labels (n,), whole numbers of at least two classes."""
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu" or labels.ndim != 1 or len(np.unique(labels)) < 2:
-        raise ValueError(f"labels must be (n,) whole numbers of at least two classes; got {labels.shape} {labels.dtype}")
+        cure = "labels.argmax(1)" if labels.ndim == 2 else "numpy.unique(labels, return_inverse=True)[1]"
+        raise ValueError(f"labels must be (n,) whole numbers of at least two classes; got {labels.shape} {labels.dtype}: use "
+                         f"{cure} if they are classes in another form")
     return labels
 
 

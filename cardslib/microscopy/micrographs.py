@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cardslib.microscopy.readers import read
-from cardslib.validation import check_number
+from cardslib.microscopy.readers import read, virtual_image
+from cardslib.validation import check_number, check_unmasked
 
 SHORTEST_EDGE = 8   # pixels along an edge of an image
 OUTERMOST = 1e-4    # share of the pixels at each end that the grey scale leaves out: hot and dead ones
@@ -31,6 +31,9 @@ class Micrograph:
     truth: object = None
     gain: float | None = None
     black_level: float = 0.0
+
+    def __post_init__(self):
+        check_unmasked("frames", self.frames)
 
     def __len__(self):
         return len(self.frames)
@@ -59,23 +62,22 @@ def counts_of(grey_values, gain, black_level):
 
 
 def open_image(path, dataset=None, gain=None, dark=0.0):
-    """The `Micrograph` in a file: tif, png, npy, npz, dm3, dm4, hspy or emd; a stack of images keeps all its frames.
+    """The `Micrograph` in a file; a stack of images keeps all its frames.
 
-    dataset  name of the image to take, where a file (npz, dm3, dm4, hspy, emd) holds several
+    path     of a picture (tif, png, jpg, bmp, gif, pgm), an array (npy, npz), or a file that RosettaSciIO reads, by its own
+             list of formats: dm3, dm4, emd, hspy, zspy, mrc, ser, emi, h5 …
+    dataset  name of the image to take, where a file holds several that are images, and neither complex nor previews
     gain     electrons for each unit of the file's values, where you know it (1 if it holds counts); else None: `measure_gain`
     dark     the file's value of a pixel that no electron has hit; used with a gain
 
-    The pixel size is kept where the file knows one (tif as ImageJ or Gatan write it, dm3, dm4, hspy, emd).  dm3, dm4, hspy
-    and emd need RosettaSciIO: `pip install "cardslib[files]"`.
+    The pixel size is kept where the file knows one: a tif as ImageJ or Gatan write it, and what RosettaSciIO reads, which
+    needs `pip install "cardslib[files]"`.
 
     Raises FileNotFoundError; ImportError with what to install; ValueError for a file that is truncated, damaged, empty, of
-    another format, in colour, with pickled objects, too large (2²⁸ pixels), or whose pixels are not finite or all the same.
+    another format, in colour, with pickled objects, with a pattern at each point of a scan, too large (2²⁸ pixels), or whose
+    pixels are not finite or all the same.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}" + (": it is a folder" if path.is_dir() else ""))
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty: 0 bytes; copy it again")
     if gain is not None:
         check_number("gain", gain, LEAST_GAIN, unit="electrons a unit")
     check_number("dark", dark, -np.inf)
@@ -91,10 +93,10 @@ def open_image(path, dataset=None, gain=None, dark=0.0):
 
 def grey(values):
     """Any numbers as float32 in [0, 1], on one straight scale from the darkest to the brightest pixel (`grey_range`)."""
-    values = np.asarray(values, np.float32)
+    values = _as_floats(values)
     black, white = grey_range(values)
-    scaled = (values - np.float32(black)) / np.float32(white - black)
-    return np.clip(scaled, 0, 1, out=scaled)
+    scaled = (values - black) / (white - black)
+    return np.clip(scaled, 0, 1, out=scaled).astype(np.float32, copy=False)
 
 
 def grey_range(values):
@@ -102,12 +104,18 @@ def grey_range(values):
 
     They leave out the outermost 0.01 % of the pixels at both ends, so that a hot or dead one does not squeeze the others.
     """
-    values = np.asarray(values, np.float32)
+    values = _as_floats(values)
     some = values.reshape(-1)[::max(1, values.size // ENOUGH)]
     black, white = np.quantile(some, (OUTERMOST, 1 - OUTERMOST))
     if not white > black:
         black, white = values.min(), values.max()
     return float(black), float(white)
+
+
+def _as_floats(values):
+    """In single precision where that holds them: numbers of 32 or 64 bits may differ by less than it sees."""
+    values = check_unmasked("values", values)
+    return values.astype(np.promote_types(values.dtype, np.float32), copy=False)
 
 
 def _frames(values, path):
@@ -116,6 +124,9 @@ def _frames(values, path):
         values = values.reshape([length for length in values.shape[:-2] if length > 1] + list(values.shape[-2:]))
     if values.ndim == 3 and values.shape[2] in (3, 4) and min(values.shape[:2]) > 4:
         raise ValueError(f"{path} must be grey; got a colour image {values.shape}: save one of its channels, or their mean")
+    if values.ndim == 4:
+        raise ValueError(f"{path} must hold an image (h, w) or a stack (f, h, w); got an array {values.shape}: "
+                         + virtual_image(values.shape, f"numpy.load({str(path)!r})"))
     if values.ndim not in (2, 3):
         raise ValueError(f"{path} must hold an image (h, w) or a stack (f, h, w); got an array {values.shape}")
     frames = values[None] if values.ndim == 2 else values

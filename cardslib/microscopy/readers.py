@@ -1,10 +1,10 @@
-"""Files from strangers, one reader a family of formats: pictures, NumPy's arrays, and what microscopes write.
+"""Files from strangers, one reader a family of formats: pictures, NumPy's arrays, and what microscopes write (`signals`).
 
 Nothing in a file is ever run (no pickle), its size is looked at before memory is taken, and what is damaged or of the wrong
 kind is refused with a reason.  Whether its numbers make an image or spectra is looked at where one is made of them
 (`micrographs`, `spectroscopy.spectra`).
 """
-import importlib
+import struct
 import tokenize
 import warnings
 import zipfile
@@ -12,100 +12,106 @@ import zlib
 
 import numpy as np
 
-MOST_FILE_PIXELS = 2**28    # of all frames together: a gigabyte
-MOST_TEXT = 2**24           # bytes of a spectrum written as text: a million channels
-PICTURES = ".tif", ".tiff", ".png"
+from cardslib.microscopy.file_checks import check_file, check_size, chosen, in_angstrom, pixel_size
+from cardslib.microscopy.signals import Wanted, read_signal
+
+PICTURES = {".tif": "TIFF", ".tiff": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF",
+            ".pgm": "PPM", ".ppm": "PPM"}                                               # Pillow's names
 ARRAYS = ".npy", ".npz"
-ROSETTA = {".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".hspy": "hspy", ".emd": "emd",
-           ".msa": "msa"}   # RosettaSciIO's readers
-ANGSTROM = {"m": 1e10, "mm": 1e7, "µm": 1e4, "um": 1e4, "micron": 1e4, "microns": 1e4, "nm": 10, "Å": 1, "A": 1,
-            "angstrom": 1, "angstroms": 1, "pm": 0.01}
-GREEK_MU, ANGSTROM_SIGN = "\u03bc", "\u212b"                               # letters that look like µ and Å
+TIF_HEADER = 8              # bytes
 DESCRIPTION, RESOLUTION = 270, 282          # tags of a tif: text, and pixels a unit of length along x
 GATAN_UNIT, GATAN_SCALE = 65003, 65009      # Gatan's own: a unit of length, and how many of them a pixel is across
 
 
-def check_file(path):
-    """FileNotFoundError unless there is a file at this `Path`; ValueError if nothing is in it."""
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}" + (": it is a folder" if path.is_dir() else ""))
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty: 0 bytes; copy it again")
-
-
 def read(path, dataset=None):
-    """Values of the image or stack in a file that is not empty, of any shape and dtype; and its pixel size, Å, or None.
+    """Values of the image or stack in a file, of any shape and dtype; and its pixel size, Å, or None.
 
     path     a `Path`;  dataset: name of the image to take, where a file holds several
 
-    Raises ImportError with what to install; ValueError for a file that is truncated, damaged, of another format, in colour,
-    with pickled objects, or too large.
+    Raises FileNotFoundError; ImportError with what to install; ValueError for a file that is empty, truncated, damaged, of
+    another format, in colour, with pickled objects, with a pattern at each point of a scan, or too large.
     """
+    check_file(path)
     suffix = path.suffix.lower()
     if suffix in PICTURES:
         return _read_picture(path)
     if suffix in ARRAYS:
         return read_array(path, dataset), None
-    if suffix in ROSETTA:
-        values, axes = read_signal(path, dataset, "image", _is_image, "cardslib.spectroscopy.open_spectra opens spectra")
-        return values, pixel_size([axis for axis in axes if not axis.get("navigate")])
-    raise ValueError(f"{path} must be a tif, png, npy, npz, dm3, dm4, hspy or emd file; got {suffix or 'no suffix'}: "
-                     f"save its frames as one tif stack, or the array with numpy.save")
+    return _read_image_signal(path, dataset)
 
 
-# ---------------------------------------------------------------------- what all of them look at
+# ---------------------------------------------------------------------- what microscopes write
 
-def _check_size(shape, path):
-    """Before any memory is taken for it."""
-    pixels = int(np.prod([int(length) for length in shape], dtype=object))
-    if pixels > MOST_FILE_PIXELS:
-        raise ValueError(f"{path} holds {pixels:,} pixels, {tuple(map(int, shape))}; at most {MOST_FILE_PIXELS:,} are opened: "
-                         f"crop or bin it, or take fewer frames")
+def _read_image_signal(path, dataset=None):
+    values, axes = read_signal(path, dataset, IMAGE)
+    return values, pixel_size([axis for axis in axes if not axis.get("navigate")])
 
 
-def _chosen(names, dataset, path):
-    """The name asked for, or the only one there is."""
-    if dataset in names:
-        return dataset
-    if dataset is not None or len(names) != 1:
-        raise ValueError(f"dataset must be one of those in {path}: {', '.join(map(repr, names)) or 'none are there'}; "
-                         f"got {dataset!r}")
-    return names[0]
+def _is_image(axes):
+    """Two axes that are not navigated, and at most one that is: of frames."""
+    navigated = [axis for axis in axes if axis.get("navigate")]
+    return len(axes) - len(navigated) == 2 and sum(axis.get("size", 1) > 1 for axis in navigated) <= 1
 
 
-def pixel_size(axes):
-    """Å, of axes as RosettaSciIO describes them, if they have one step in common and it is a length; else None."""
-    sizes = [_in_angstrom(axis.get("scale", 0), axis.get("units")) for axis in axes]
-    return sizes[-1] if sizes and None not in sizes and np.allclose(sizes, sizes[-1], rtol=0.01, atol=0) else None
+def _instead_of_an_image(signals, path, reader):
+    """What to do with a file that holds none."""
+    for number, signal in enumerate(signals):
+        data = signal["data"]
+        if data.ndim == 4:
+            options = f"{str(path)!r}, lazy={hasattr(data, 'compute')}"
+            return virtual_image(data.shape, f"{reader}.file_reader({options})[{number}]['data']", f"numpy, {reader}")
+    return "cardslib.spectroscopy.open_spectra opens spectra"
 
 
-def _in_angstrom(length, unit):
-    """A length in Å, or None if the unit is no length or the length is none."""
-    factor = ANGSTROM.get(str(unit).strip().replace(GREEK_MU, "µ").replace(ANGSTROM_SIGN, "Å"))
-    return float(length * factor) if factor and np.isfinite(length) and length > 0 else None
+def virtual_image(shape, scan, imports="numpy"):
+    """What to do with a pattern (a, b) at each point of a scan (h, w), where `scan` is an expression for (h, w, a, b)."""
+    *_, a, b = shape
+    ring = f"numpy.hypot(*numpy.ogrid[{-(a // 2)}:{a - a // 2}, {-(b // 2)}:{b - b // 2}]) > {min(a, b) // 4}"
+    return (f"it is a scan with a pattern at each point: sum over a ring of the detector to make a virtual image, and open "
+            f"that: `import {imports}; numpy.save('virtual.npy', ({scan} * ({ring})).sum((-2, -1)))`")
 
 
-# ---------------------------------------------------------------------- pictures: tif, png
+# Spectra that were taken with an image may need a package that the image does not
+IMAGE = Wanted("image", _is_image, _instead_of_an_image, {"EMD": {"select_type": "images"}})
+
+
+# ---------------------------------------------------------------------- pictures
 
 def _read_picture(path):
-    """Frames and pixel size of a tif or png."""
+    """Frames and pixel size of a tif, png, jpg …"""
     from PIL import Image, UnidentifiedImageError
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")                                             # sizes are checked here, below
-            with Image.open(path, formats=("TIFF", "PNG")) as picture:
+            with Image.open(path, formats=tuple(PICTURES.values())) as picture:
                 count = getattr(picture, "n_frames", 1)
-                _check_size((count, picture.height, picture.width), path)
+                check_size((count, picture.height, picture.width), path)
                 pixel_size = _pixel_size_of_tif(picture)                                # of the first frame
                 return np.stack(_frames_of_picture(picture, count, path)), pixel_size
     except UnidentifiedImageError as problem:
-        raise ValueError(f"{path} is not a tif or png file, whatever its name says: save the image again") from problem
+        if _is_tif(path):                                                               # of numbers that Pillow does not read
+            return _read_image_signal(path)
+        raise ValueError(f"{path} is not a {path.suffix[1:]} file, whatever its name says: save the image again") from problem
     except Image.DecompressionBombError as problem:
         raise ValueError(f"{path} is too large to be opened ({problem}): crop or bin it") from problem
     except (OSError, SyntaxError, EOFError, KeyError, TypeError, ValueError) as problem:   # what Pillow raises for half a file
         if str(path) in str(problem):
             raise
         raise ValueError(f"{path} is not a whole image file ({problem}): it may be truncated; copy it again") from problem
+
+
+def _is_tif(path):
+    """Whether a file has the tags of a tif that say how large the image is, and how many bits a pixel has."""
+    from PIL.TiffImagePlugin import BITSPERSAMPLE, IMAGELENGTH, IMAGEWIDTH, ImageFileDirectory_v2
+    try:
+        with open(path, "rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")                                             # of tags that are cut off
+            tags = ImageFileDirectory_v2(file.read(TIF_HEADER))
+            file.seek(tags.next)
+            tags.load(file)
+            return {IMAGEWIDTH, IMAGELENGTH, BITSPERSAMPLE} <= set(tags)
+    except (OSError, SyntaxError, ValueError, struct.error):                            # what Pillow raises for other bytes
+        return False
 
 
 def _frames_of_picture(picture, count, path):
@@ -133,17 +139,22 @@ def _pixel_size_of_tif(picture):
     tags = getattr(picture, "tag_v2", {})
     try:
         if GATAN_SCALE in tags:
-            return _in_angstrom(float(tags[GATAN_SCALE]), _text(tags.get(GATAN_UNIT, "")))
+            return in_angstrom(float(tags[GATAN_SCALE]), _text(tags.get(GATAN_UNIT, "")))
         words = dict(line.partition("=")[::2] for line in _text(tags.get(DESCRIPTION, "")).splitlines())
         if "ImageJ" in words and RESOLUTION in tags:
-            return _in_angstrom(1 / float(tags[RESOLUTION]), words.get("unit", ""))
+            return in_angstrom(1 / float(tags[RESOLUTION]), words.get("unit", ""))
     except (TypeError, ValueError, ZeroDivisionError):
         pass                                                                            # tags that make no sense say nothing
     return None
 
 
 def _text(value):
-    value = value.decode("utf-8", "ignore") if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        try:
+            value = value.decode("utf-8")
+        except UnicodeDecodeError:                                                      # a µ of one byte
+            value = value.decode("latin-1")
+    value = str(value)
     return value.replace("\\u00B5", "µ").replace("\\u00C5", "Å").replace("\0", "").strip()
 
 
@@ -166,7 +177,7 @@ def _read_npz(path, dataset):
         with zipfile.ZipFile(path) as archive:
             arrays = {item.filename.removesuffix(".npy"): item for item in archive.infolist()
                       if item.filename.endswith(".npy")}
-            item = arrays[_chosen(list(arrays), dataset, path)]
+            item = arrays[chosen(list(arrays), dataset, path)]
             with archive.open(item) as file:
                 return _array(file, path, item.file_size)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as problem:
@@ -179,7 +190,7 @@ def _array(file, path, size):
     if dtype.hasobject:
         raise ValueError(f"{path} holds pickled Python objects, which are never opened: save the image as numbers, "
                          f"numpy.save(path, image.astype(float))")
-    _check_size(shape, path)
+    check_size(shape, path)
     expected = int(np.prod(shape, dtype=object)) * dtype.itemsize
     content = file.read(expected) if expected <= size else b""
     if len(content) != expected:
@@ -194,84 +205,3 @@ def _header(file, path):
         return {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version](file)
     except (ValueError, KeyError, EOFError, tokenize.TokenError) as problem:
         raise ValueError(f"{path} is not a whole npy file ({problem}): save the array again with numpy.save") from problem
-
-
-# ---------------------------------------------------------------------- what microscopes write: dm3, dm4, hspy, emd, msa
-
-def read_signal(path, dataset, wanted, suits, cure):
-    """Values of a signal in a file of Gatan's, HyperSpy's, the EMD or the EMSA formats, read by RosettaSciIO; and its axes.
-
-    dataset  name of the signal to take, where a file holds several that suit
-    wanted   what is looked for, "image" or "spectrum", and
-    suits    function of a signal's axes that says whether it is that: dictionaries with "size", "units", "navigate" …
-    cure     what to do with a file that holds none
-
-    Raises ImportError and ValueError as `read`.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            signal = _chosen_signal(_signals(path), dataset, path, wanted, suits, cure)
-            values = _loaded(signal["data"], path)
-    except ImportError as problem:
-        raise ImportError(f"{path.suffix} files are read by RosettaSciIO, and it or what it needs is not installed "
-                          f"({problem}): pip install \"cardslib[files]\"") from problem
-    except Exception as problem:   # a reader of foreign files raises whatever its bytes lead it to
-        if isinstance(problem, ValueError) and str(path) in str(problem):
-            raise
-        raise ValueError(f"{path} is not a whole {path.suffix} file ({type(problem).__name__}: {problem}): it may be "
-                         f"truncated; copy it again") from problem
-    return values, signal["axes"]
-
-
-def _signals(path):
-    """All that is in a file; numbers are not loaded yet, but for a text's."""
-    reader = ROSETTA[path.suffix.lower()]
-    file_reader = importlib.import_module(f"rsciio.{reader}").file_reader
-    return _signals_of_text(path, file_reader) if reader == "msa" else file_reader(str(path), lazy=True)
-
-
-def _signals_of_text(path, file_reader):
-    """The one spectrum in a msa file: short enough to be read at once, and whole, which is to say with its last line."""
-    size = path.stat().st_size
-    if size > MOST_TEXT:
-        raise ValueError(f"{path} holds {size:,} bytes; a spectrum written as text must be at most {MOST_TEXT:,}")
-    if b"#ENDOFDATA" not in path.read_bytes():
-        raise ValueError(f"{path} is not a whole msa file: it has no #ENDOFDATA, and may be truncated; copy it again")
-    [signal] = file_reader(str(path))
-    promised, found = signal["original_metadata"].get("NPOINTS"), signal["data"].size
-    if promised not in (None, found):
-        raise ValueError(f"{path} is not a whole msa file: it promises {promised} values and holds {found}; copy it again")
-    return [signal]
-
-
-def _chosen_signal(signals, dataset, path, wanted, suits, cure):
-    """The signal asked for, or the only one, of those that suit."""
-    suitable = {}
-    for number, signal in enumerate(signals):
-        if suits(signal["axes"]):
-            suitable[_title(signal, number, suitable)] = signal
-    if not suitable:
-        shapes = ", ".join(str(signal["data"].shape) for signal in signals) or "nothing"
-        raise ValueError(f"{path} holds no {wanted}, only {shapes}: {cure}")
-    return suitable[_chosen(list(suitable), dataset, path)]
-
-
-def _is_image(axes):
-    """Two axes that are not navigated."""
-    return len([axis for axis in axes if not axis.get("navigate")]) == 2
-
-
-def _title(signal, number, taken):
-    title = str(signal.get("metadata", {}).get("General", {}).get("title") or number)
-    return title if title not in taken else f"{title} ({number})"
-
-
-def _loaded(data, path):
-    """The array of a signal, of which so far only shape and dtype were read."""
-    _check_size(data.shape, path)
-    if data.dtype.kind == "V":
-        raise ValueError(f"{path} must be grey; got a colour image: save one of its channels, or their mean")
-    if data.dtype.hasobject:
-        raise ValueError(f"{path} must hold one array of numbers; got objects: rows of different lengths, or text")
-    return np.asarray(data.compute(scheduler="synchronous") if hasattr(data, "compute") else data)

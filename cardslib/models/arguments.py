@@ -59,8 +59,9 @@ def check_label(model, labels, count):
         raise ValueError("labels were given, but this VAE takes none: leave them out, or make VAE(…, classes=k), "
                          "VAE(…, conditions=c) or VAE(…, groups=k)")
     if labels is None or np.shape(labels) != (count, model.conditions):
+        cure = ": use labels[:, None]" if model.conditions == 1 and np.shape(labels) == (count,) else ""
         raise ValueError(f"labels must be ({count}, {model.conditions}) numbers: this VAE is conditional on "
-                         f"{model.conditions} of them an image; got {'none' if labels is None else np.shape(labels)}")
+                         f"{model.conditions} of them an image; got {'none' if labels is None else np.shape(labels)}{cure}")
     return check_rows(labels, model.conditions, "labels")
 
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cardslib.microscopy.readers import ARRAYS, ROSETTA, check_file, pixel_size, read_array, read_signal
+from cardslib.microscopy.file_checks import check_file, pixel_size
+from cardslib.microscopy.readers import ARRAYS, PICTURES, read_array
+from cardslib.microscopy.signals import Wanted, read_signal
 from cardslib.validation import check_number
 
 FEWEST_CHANNELS = 8    # of a spectrum
@@ -84,9 +86,10 @@ class SpectrumImage:
 
 
 def open_spectra(path, dataset=None, energy=None):
-    """The `SpectrumImage` in a file: dm3, dm4, hspy, emd, msa, npy or npz; a map, a line scan or a single spectrum.
+    """The `SpectrumImage` in a file; a map, a line scan or a single spectrum.
 
-    dataset  name of the spectra to take, where a file (npz, dm3, dm4, hspy, emd) holds several
+    path     of a npy or npz file, or one that RosettaSciIO reads: dm3, dm4, hspy, emd, msa …
+    dataset  name of the spectra to take, where a file holds several
     energy   (first, step): eV of the first channel, and from one to the next.  Needed for npy and npz, whose values are
              (…, channels), and wherever a file does not say; it overrules what a file says
 
@@ -118,11 +121,10 @@ def _read(path, dataset):
     if suffix in ARRAYS:
         values = read_array(path, dataset)
         return values, [{"navigate": True}] * (values.ndim - 1) + [{}]                  # the last was not scanned
-    if suffix in ROSETTA:
-        return read_signal(path, dataset, "spectra", lambda axes: _energy_axis(axes) is not None,
-                           "cardslib.microscopy.open_image opens images")
-    raise ValueError(f"{path} must be a dm3, dm4, hspy, emd, msa, npy or npz file; got {suffix or 'no suffix'}: save the "
-                     f"values, (…, channels), with numpy.save; cardslib.microscopy.open_image opens images")
+    if suffix in PICTURES:
+        raise ValueError(f"{path} must hold spectra, as npy, npz, dm3, dm4, hspy, emd, msa files and others do; got a picture: "
+                         f"save the values, (…, channels), with numpy.save; {OPENS_IMAGES}")
+    return read_signal(path, dataset, SPECTRA)
 
 
 def _energy_axis(axes):
@@ -130,6 +132,10 @@ def _energy_axis(axes):
     in_energy = [number for number, axis in enumerate(axes) if _electron_volts(axis)]
     not_scanned = [number for number, axis in enumerate(axes) if not axis.get("navigate")]
     return next((only[0] for only in (in_energy, not_scanned) if len(only) == 1), None)
+
+
+OPENS_IMAGES = "cardslib.microscopy.open_image opens images"
+SPECTRA = Wanted("spectra", lambda axes: _energy_axis(axes) is not None, lambda *_: OPENS_IMAGES)
 
 
 def _electron_volts(axis):

@@ -39,6 +39,16 @@ def test_hot_and_dead_pixels_do_not_squeeze_the_others():
     assert grey(image).std() > 0.25 and grey(image).min() == 0 and grey(image).max() == 1
 
 
+@pytest.mark.parametrize("middle, spread", [(1e6, 1e-3), (0, 1e300), (-1e9, 10)])
+def test_numbers_beyond_single_precision_keep_their_differences(middle, spread):
+    image = np.random.default_rng(0).uniform(-1, 1, (40, 40))
+    assert np.allclose(grey(middle + spread * image), grey(image), atol=1e-3)
+
+
+def test_large_whole_numbers_keep_their_differences():
+    assert np.allclose(grey(IMAGE.astype(np.int64) + 2**40), grey(IMAGE))
+
+
 # ---------------------------------------------------------------------- from grey values back to electrons
 
 def test_a_micrograph_knows_its_counts_where_it_knows_the_gain():
@@ -89,3 +99,14 @@ def test_what_is_no_image_is_refused(tmp_path, values, message):
     np.save(tmp_path / "a.npy", values)
     with pytest.raises(ValueError, match=message):
         open_image(tmp_path / "a.npy")
+
+
+# ---------------------------------------------------------------------- masks
+
+def test_what_is_under_a_mask_is_refused_and_a_mask_of_nothing_is_not():
+    hidden = np.ma.masked_greater(IMAGE, 3900)
+    for make in (grey, lambda values: Micrograph(values[None])):
+        with pytest.raises(ValueError, match=r"must have no masked values; \d+ are: .*filled\("):
+            make(hidden)
+    assert np.array_equal(grey(np.ma.masked_greater(IMAGE, 4000)), grey(IMAGE))
+    assert np.corrcoef(grey(hidden.filled(hidden.mean())).ravel(), IMAGE.ravel())[0, 1] > 0.8

@@ -11,15 +11,22 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from cardslib.microscopy import readers
+from cardslib.microscopy import file_checks, signals
 from cardslib.microscopy.micrographs import Micrograph, grey, open_image
 
 REAL = Path(__file__).parents[3] / "shared" / "real"
 real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the measured images are not at {REAL}")
 STACK = np.random.default_rng(0).integers(0, 4000, (3, 20, 30)).astype(np.uint16)
 IMAGE = STACK[0]
-SUFFIXES = ["tif", "tiff", "png", "npy", "npz", "hspy", "emd", "dm3", "dm4"]
-OF_STACKS = ["tif", "npy", "npz", "hspy", "dm3", "dm4"]
+SUFFIXES = ["tif", "tiff", "png", "bmp", "gif", "pgm", "npy", "npz", "hspy", "hdf5", "h5", "emd", "dm3", "dm4", "mrc", "ser"]
+OF_EIGHT_BITS = ["bmp", "gif", "pgm"]
+OF_STACKS = ["tif", "npy", "npz", "hspy", "dm3", "dm4", "mrc", "ser"]
+
+
+@pytest.fixture(autouse=True)
+def hdf5_is_not_walked_through(monkeypatch):
+    """That takes a process of its own and a quarter of a second each time: test_signals.py lets it."""
+    monkeypatch.setattr(signals, "sizes_in_hdf5", lambda path: {})
 
 
 # ---------------------------------------------------------------------- writing files of every format
@@ -27,7 +34,7 @@ OF_STACKS = ["tif", "npy", "npz", "hspy", "dm3", "dm4"]
 def write(path, values, nanometres=None, **options):
     """`values` as a file of the format that the path's suffix says, with its pixel size where the format has one."""
     suffix = path.suffix[1:]
-    if suffix in ("tif", "tiff", "png"):
+    if suffix in ("tif", "tiff", "png", *OF_EIGHT_BITS):
         frames = [Image.fromarray(frame) for frame in (values[None] if values.ndim == 2 else values)]
         if nanometres and suffix != "png":
             options["tiffinfo"] = TiffImagePlugin.ImageFileDirectory_v2()
@@ -40,9 +47,14 @@ def write(path, values, nanometres=None, **options):
         np.savez_compressed(path, image=values)
     elif suffix in ("dm3", "dm4"):
         path.write_bytes(gatan(values, int(suffix[2]), nanometres or 1))
+    elif suffix == "mrc":
+        path.write_bytes(foreign_files.mrc(values, 10 * (nanometres or 1)))
+    elif suffix == "ser":
+        path.write_bytes(foreign_files.ser(values, 1e-9 * (nanometres or 1)))
     else:
         axes = [(0, nanometres or 1, "nm" if nanometres else "", number < values.ndim - 2) for number in range(values.ndim)]
-        foreign_files.write_signal(path, values, axes, **options)
+        hspy = path.with_suffix(".hspy") if suffix in ("h5", "hdf5") else path          # what HyperSpy called it before
+        foreign_files.write_signal(hspy, values, axes, **options).rename(path)
     return path
 
 
@@ -54,10 +66,11 @@ def gatan(values, version, pixel_size, unit="nm"):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_an_image_of_every_format_is_opened(tmp_path, suffix):
-    micrograph = open_image(write(tmp_path / f"image.{suffix}", IMAGE))
+    image = (IMAGE % 256).astype(np.uint8) if suffix in OF_EIGHT_BITS else IMAGE
+    micrograph = open_image(write(tmp_path / f"image.{suffix}", image))
     assert isinstance(micrograph, Micrograph) and micrograph.frames.shape == (1, 20, 30) and len(micrograph) == 1
     assert micrograph.frames.dtype == np.float32 and micrograph.frames.min() == 0 and micrograph.frames.max() == 1
-    assert np.allclose(micrograph.image, grey(IMAGE)) and micrograph.name == f"image.{suffix}" and micrograph.truth is None
+    assert np.allclose(micrograph.image, grey(image)) and micrograph.name == f"image.{suffix}" and micrograph.truth is None
 
 
 @pytest.mark.parametrize("suffix", OF_STACKS)
@@ -66,7 +79,7 @@ def test_a_stack_keeps_all_its_frames_on_one_scale(tmp_path, suffix):
     assert micrograph.frames.shape == (3, 20, 30) and np.allclose(micrograph.frames, grey(STACK))
 
 
-@pytest.mark.parametrize("suffix", ["tif", "hspy", "emd", "dm3", "dm4"])
+@pytest.mark.parametrize("suffix", ["tif", "hspy", "hdf5", "h5", "emd", "dm3", "dm4", "mrc", "ser"])
 def test_the_pixel_size_is_kept_in_angstrom(tmp_path, suffix):
     path = write(tmp_path / f"image.{suffix}", IMAGE, nanometres=0.0125)
     assert open_image(path).pixel_size == pytest.approx(0.125, rel=1e-3)
@@ -145,7 +158,8 @@ def test_an_empty_file_is_refused(tmp_path, suffix):
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_truncated_file_is_refused(tmp_path, suffix, share):
-    path = write(tmp_path / f"a.{suffix}", np.tile(STACK[0], (5, 5)))
+    image = np.tile(IMAGE, (5, 5))
+    path = write(tmp_path / f"a.{suffix}", (image % 256).astype(np.uint8) if suffix in OF_EIGHT_BITS else image)
     content = path.read_bytes()
     path.write_bytes(content[:max(1, int(share * len(content)))])
     with pytest.raises(ValueError, match=r"a\.\w+ (is not|is truncated|must|holds)"):
@@ -163,11 +177,39 @@ def test_a_file_that_is_something_else_is_refused(tmp_path, suffix, content):
         open_image(path)
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.pickle", "a.jpg", "a"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.pickle", "a"])
 def test_an_unknown_format_is_refused_with_the_cure(tmp_path, name):
     (tmp_path / name).write_bytes(b"anything")
-    with pytest.raises(ValueError, match="must be a tif, png, npy, npz, dm3, dm4, hspy or emd file"):
+    with pytest.raises(ValueError, match=r"must be a picture \(tif, png, jpg\), an array .* dm3, .*: save its values with nu"):
         open_image(tmp_path / name)
+
+
+def test_a_picture_that_was_compressed_with_a_loss_is_read(tmp_path):
+    image = np.add.outer(np.arange(24), np.arange(32)).astype(np.uint8) * 4
+    Image.fromarray(image).save(tmp_path / "a.jpg", quality=95)
+    assert np.allclose(open_image(tmp_path / "a.jpg").image, grey(image), atol=0.03)
+
+
+def test_a_tif_of_other_numbers_than_pillow_reads_is_opened_or_needs_a_package(tmp_path, monkeypatch):
+    path = tmp_path / "a.tif"
+    path.write_bytes(foreign_files.tif_of_64_bits(IMAGE.astype(float)))
+    for name in [name for name in sys.modules if name.startswith("rsciio.tiff")]:
+        monkeypatch.delitem(sys.modules, name)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "tifffile", None)
+        with pytest.raises(ImportError, match=r"a.tif: what .* needs .*tifffile.*: pip install \"cardslib\[files\]\""):
+            open_image(path)
+    pytest.importorskip("tifffile")
+    assert np.allclose(open_image(path).image, grey(IMAGE))
+
+
+@pytest.mark.parametrize("unit", [b"\xb5m", "µm".encode()])
+def test_a_micrometre_in_either_encoding_is_one(tmp_path, unit):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[65003], tags[65009] = unit, 0.02
+    tags.tagtype[65003], tags.tagtype[65009] = 7, 12                                    # bytes; a double
+    Image.fromarray(IMAGE).save(tmp_path / "a.tif", tiffinfo=tags)
+    assert open_image(tmp_path / "a.tif").pixel_size == pytest.approx(200)
 
 
 @pytest.mark.parametrize("suffix", ["tif", "png", "npy"])
@@ -204,10 +246,10 @@ def test_a_promise_of_too_many_pixels_is_refused_before_memory_is_taken(tmp_path
             open_image(tmp_path / f"a.{suffix}")
 
 
-@pytest.mark.parametrize("suffix", ["tif", "png", "hspy", "dm4"])
+@pytest.mark.parametrize("suffix", ["tif", "png", "hspy", "dm4", "mrc", "ser"])
 def test_the_size_is_looked_at_before_the_pixels_in_every_format(tmp_path, suffix, monkeypatch):
     path = write(tmp_path / f"a.{suffix}", IMAGE)
-    monkeypatch.setattr(readers, "MOST_FILE_PIXELS", 500)
+    monkeypatch.setattr(file_checks, "MOST_FILE_PIXELS", 500)
     monkeypatch.setattr(np, "stack", lambda *_: pytest.fail("pixels were read"))
     with pytest.raises(ValueError, match="holds 600 pixels"):
         open_image(path)
