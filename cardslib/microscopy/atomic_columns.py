@@ -1,7 +1,7 @@
 """Finding the columns of atoms in an image, with nothing tuned by hand: every length comes from the image itself.
 
-Three ways to look (`find_columns`), and one way to score what was found (`score_columns`).  Positions are (n, 2), x and y in
-pixels; (0, 0) is the middle of the first pixel.
+Three ways to look, and for each column found how good it is.  Positions are (n, 2), x and y in pixels; (0, 0) is the middle of
+the first pixel.
 """
 from dataclasses import dataclass
 
@@ -9,76 +9,152 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_laplace, maximum_filter
 from scipy.spatial import cKDTree
 
-from cardslib.geometry import inside
+from cardslib.microscopy.blemishes import without_blemishes
+from cardslib.microscopy.column_scores import in_image
 from cardslib.microscopy.gaussian_fit import refine
 from cardslib.microscopy.image_scale import Scale, check_image, measure_scale
+from cardslib.microscopy.local_order import local_order
 from cardslib.records import Record
 from cardslib.validation import check_number
 
-BLOB = 1.3           # widths of a column: the scale at which blobs are looked for, where noise hurts least
-FINE = 0.75          # widths of a column: standard deviation by which the image is smoothed where maxima are looked for
-COARSE = 3           # times as much smooths it to the ground, which is taken off
+FINE = dict(blobs=0.8, maxima=0.5)      # widths of a column: scale of the look where columns stand clear of the noise, and
+COARSE = dict(blobs=1.15, maxima=0.75)  # where they do not: less noise, but weak or close columns are lost beside strong ones
+CLEAR = 20           # standard deviations of the noise: usual strength of a maximum above which the look is fine,
+NOISY = 10           # and below which it is coarse; between them it is between
+GROUND = 3           # times as much smooths maxima's image to the ground, which is taken off
 SURE = 4.0           # standard deviations of the noise above which a maximum is a column: one or two false in an image
 HARDLY = 2.5         # the same in a very noisy image
+EXPECTED = 1.5       # the same where a column is expected: with neighbours at the usual distance
 ABOVE_NOISE = 3.0    # standard deviations above which maxima are mostly columns, and tell what is usual among them
-RIPPLE = 0.07        # of the strongest columns' strength: what is weaker is a ripple between columns
+FEWEST = 10          # sure columns that tell how far a neighbour usually is
+USUAL = 0.7, 1.35    # of the usual distance to the nearest neighbour: where a neighbour is expected; none is nearer
+NEIGHBOURS = 2       # at the usual distance, at least, where a column is expected
+SAME = 1.0           # widths: nearer to each other are no two columns, but one that was found twice
+ORDERED = 0.6        # order above which a column is part of a crystal: half way from chance to perfect
+LEAST_NOISE = 1e-9   # grey values: a drawn image has none
 PROBABLE = 0.4       # of a network's probability, above which a maximum is a column
+REACH = 1.3          # widths within which a network's answer has one maximum
 
 
 @dataclass(frozen=True)
 class Columns(Record):
-    """The columns found in an image; index it to get fewer.
+    """The columns found in an image; index it (`columns[columns.ordered]`) to get fewer.
 
-    position   (n, 2) x and y, pixels
-    amplitude  (n,) of the Gaussian, grey values above what is around;  width (n,) its standard deviation, pixels
-    strength   (n,) by which the finder ranked it
-    scale      the `Scale` of the image
+    position     (n, 2) x and y, pixels;  sd (n, 2) their standard deviations (what is in them: `gaussian_fit.refine`)
+    amplitude    (n,) of the Gaussian, grey values above what is around;  snr (n,) in its own standard deviations
+    width        (n,) its standard deviation, pixels: geometric mean of the long and the short one
+    ellipticity  (n, 2) how much longer it is along x than along y, and along the diagonal from the upper left: -1 to 1
+    residual     (n,) grey values: root mean square of what the fit leaves
+    fitted       (n,) bool: False where a Gaussian did not fit; the position is that of the finder, good to a pixel or two
+    order        (n,) from 0 to 1: how well its neighbourhood repeats near it (`local_order`)
+    strength     (n,) by which the finder ranked it: in standard deviations of the noise, or a network's probability
+    scale        the `Scale` of the image
     """
 
     position: np.ndarray
+    sd: np.ndarray
     amplitude: np.ndarray
+    snr: np.ndarray
     width: np.ndarray
+    ellipticity: np.ndarray
+    residual: np.ndarray
+    fitted: np.ndarray
+    order: np.ndarray
     strength: np.ndarray
     scale: Scale
+
+    @property
+    def ordered(self):
+        """(n,) bool: part of a crystal.  False for what is found in an amorphous layer, in dirt, and, where the noise moves
+        columns by a tenth of their distance, in a crystal too."""
+        return self.order > ORDERED
 
 
 # ---------------------------------------------------------------------- three ways to look
 
-def find_columns(image, finder="blobs", scale=None):
+def find_columns(image, finder="blobs", scale=None, region=None, faintest=0.1):
     """All `Columns` of an image (h, w) in [0, 1], refined to a fraction of a pixel, from top to bottom.
 
-    Columns are bright, as in a dark-field image (of one where they are dark give 1 - image).  Those that the edge cuts in half,
-    about a width from it or less, are left out.
+    Columns are bright, as in a dark-field image (of one where they are dark give 1 - image).  Hot pixels and streaks are taken
+    out first (`blemishes`).  Columns that the edge cuts in half, about a width from it or less, are left out.
 
-    finder  "maxima": where the image, smoothed, is brighter than all around;  "blobs": where it looks most like a spot of the
-            columns' width (Laplacian of a Gaussian; Lindeberg, Int. J. Comput. Vis. 30, 1998, 79–116);  or a trained
-            `segmentation.ColumnNetwork`
-    scale   of the image; by default it is measured
+    finder    "maxima": where the image, smoothed, is brighter than all around;  "blobs": where it looks most like a spot of the
+              columns' width (Laplacian of a Gaussian; Lindeberg, Int. J. Comput. Vis. 30, 1998, 79–116), both as finely as the
+              noise allows;  or a trained `segmentation.ColumnNetwork`
+    scale     of the image; by default it is measured
+    region    (h, w) of True and False: where columns are looked for; by default everywhere
+    faintest  share of the strongest columns' strength (0 … 1) that a column must have, if the noise allows as much: what is
+              weaker is taken for a ripple between columns
     """
-    image = check_image(image)
+    image = without_blemishes(check_image(image))
+    check_number("faintest", faintest, 0, 1)
+    region = _checked_region(region, image.shape)
     scale = scale or measure_scale(image)
-    heat, reach, noise = _heat(image, finder, scale)
-    position, strength = _maxima(heat, reach)
-    sure = strength > (PROBABLE if noise is None else noise * _threshold(strength / noise))
-    position, strength = _without_ripples(position[sure], strength[sure])
-    position, amplitude, width = refine(image, position, scale.width)
-    found = Columns(position, amplitude, width, strength, scale)
-    return found[_in_image(position, image.shape, -0.5)]                               # a half column's middle may lie outside
+    position, strength = _looked_for(image, finder, scale)
+    position, strength = _without_ripples(position, strength, faintest)
+    fit = refine(image, position, scale.width)
+    there = _in_region(fit.position, region)                                            # a half column's middle lies outside
+    there &= _first_of_its_place(fit.position, strength, SAME * scale.width)
+    fit = fit[there]
+    return Columns(fit.position, fit.sd, fit.amplitude, fit.amplitude / fit.amplitude_sd, fit.width, fit.ellipticity,
+                   fit.residual, fit.fitted, local_order(fit.position), strength[there], scale)
 
 
-def _heat(image, finder, scale):
-    """How much each pixel looks like the middle of a column, (h, w); the radius within which that is smooth, pixels; and the
-    standard deviation that the noise alone gives it, None where it is a probability."""
+def _checked_region(region, shape):
+    """A mask (h, w), all True by default, or a ValueError."""
+    if region is None:
+        return np.ones(shape, bool)
+    region = np.asarray(region)
+    if region.shape != shape or region.dtype != bool or not region.any():
+        raise ValueError(f"region must be True and False for each pixel of the image, {shape}, True somewhere; got "
+                         f"{region.dtype} {region.shape}" + ("" if region.any() else ", False everywhere"))
+    return region
+
+
+def _in_region(position, region):
+    """Which points (n, 2) lie in the image, on a pixel of the region: (n,) bool."""
+    there = in_image(position, region.shape, -0.5)
+    x, y = np.round(position[there]).astype(int).T
+    there[there] = region[y.clip(0, region.shape[0] - 1), x.clip(0, region.shape[1] - 1)]
+    return there
+
+
+def _first_of_its_place(position, strength, reach):
+    """Which of n columns has no stronger one within `reach` pixels: (n,) bool; what was found twice is fitted twice."""
+    rank = np.empty(len(strength), int)
+    rank[np.argsort(-strength, kind="stable")] = np.arange(len(strength))
+    pairs = cKDTree(position).query_pairs(reach, output_type="ndarray")
+    first = np.ones(len(position), bool)
+    first[np.where(rank[pairs[:, 0]] > rank[pairs[:, 1]], *pairs.T)] = False
+    return first
+
+
+def _looked_for(image, finder, scale):
+    """Positions (m, 2) of what a finder takes for columns, and their strengths (m,)."""
     if hasattr(finder, "heat"):
-        return finder.heat(image, scale.width), BLOB * scale.width, None
+        position, probability = _maxima(finder.heat(image, scale.width), REACH * scale.width)
+        return position[probability > PROBABLE], probability[probability > PROBABLE].astype(float)
+    if finder not in FINE:
+        raise ValueError(f"finder must be 'maxima', 'blobs' or a trained ColumnNetwork; got {finder!r}")
+    position, strength = _seen(image, finder, scale, FINE[finder])
+    if _usual(strength) < CLEAR:
+        noisy = min(1, (CLEAR - _usual(strength)) / (CLEAR - NOISY))
+        position, strength = _seen(image, finder, scale, FINE[finder] + noisy * (COARSE[finder] - FINE[finder]))
+    columns = _not_noise(position, strength)
+    return position[columns], strength[columns]
+
+
+def _seen(image, finder, scale, widths):
+    """Maxima of a look at a scale of so many widths of a column: positions (m, 2) and strengths (m,), in standard deviations of
+    what the noise alone gives."""
+    sigma = widths * scale.width
     if finder == "blobs":
-        blob = BLOB * scale.width
-        return -blob**2 * gaussian_laplace(image, blob), blob, scale.noise / (np.sqrt(2 * np.pi) * blob)
-    if finder == "maxima":
-        fine = FINE * scale.width
-        noise = scale.noise / (2 * np.sqrt(np.pi) * fine)                              # of the first, nearly all of it
-        return gaussian_filter(image, fine) - gaussian_filter(image, COARSE * fine), fine, noise
-    raise ValueError(f"finder must be 'maxima', 'blobs' or a trained ColumnNetwork; got {finder!r}")
+        heat, noise = -sigma**2 * gaussian_laplace(image, sigma), scale.noise / (np.sqrt(2 * np.pi) * sigma)
+    else:
+        heat = gaussian_filter(image, sigma) - gaussian_filter(image, GROUND * sigma)
+        noise = scale.noise / (2 * np.sqrt(np.pi) * sigma)                              # of the first, nearly all of it
+    position, height = _maxima(heat, sigma)
+    return position, height / max(noise, LEAST_NOISE)
 
 
 def _maxima(heat, reach):
@@ -89,73 +165,36 @@ def _maxima(heat, reach):
     return np.stack([x, y], 1).astype(float), heat[y, x]
 
 
-def _threshold(maxima):
-    """How many standard deviations of the noise make a maximum a column, from those of all maxima, (m,).
+def _usual(strength):
+    """What is usual among the strengths (m,) of maxima that are mostly columns, in standard deviations of the noise."""
+    seen = strength[strength > ABOVE_NOISE]
+    return np.median(seen) if len(seen) else 0.0
 
-    `SURE`; but where the columns themselves hardly reach that, half of what is usual among them, and no less than `HARDLY`.
+
+def _not_noise(position, strength):
+    """Which maxima (m, 2), of strengths (m,) in standard deviations of the noise, are columns: (m,) bool.
+
+    Those of `SURE`; but where the columns themselves hardly reach that, half of what is usual among them, no less than
+    `HARDLY`.  Where enough are sure, one that is not must not stand nearer to a stronger one than columns do, and may be still
+    weaker where one is expected: with neighbours at the usual distance.
     """
-    seen = maxima[maxima > ABOVE_NOISE]
-    return min(SURE, max(HARDLY, 0.5 * np.median(seen))) if len(seen) else SURE
+    threshold = min(SURE, max(HARDLY, 0.5 * _usual(strength)))
+    sure = strength > SURE
+    seen = position[strength > ABOVE_NOISE]
+    if threshold == SURE or len(seen) < FEWEST:
+        return strength > threshold
+    usual = np.median(cKDTree(seen).query(seen, 2)[0][:, 1])
+    order, column = np.argsort(-strength), sure.copy()
+    near = cKDTree(position).query_ball_point(position, USUAL[1] * usual)
+    for number in order[(strength[order] > EXPECTED) & ~sure[order]]:
+        others = [other for other in near[number] if column[other]]
+        distance = np.hypot(*(position[others] - position[number]).T)
+        free = (distance > USUAL[0] * usual).all()
+        column[number] = free and (strength[number] > threshold or len(others) >= NEIGHBOURS)
+    return column
 
 
-def _without_ripples(position, strength):
-    """Positions (m, 2) and strengths (m,) of those that are not far weaker than the strongest."""
-    strong = strength > RIPPLE * np.quantile(strength, 0.95) if len(strength) else np.zeros(0, bool)
+def _without_ripples(position, strength, faintest):
+    """Positions (m, 2) and strengths (m,) of those that have this share of the strongest ones' strength."""
+    strong = strength > faintest * np.quantile(strength, 0.95) if len(strength) else np.zeros(0, bool)
     return position[strong], strength[strong].astype(float)
-
-
-# ---------------------------------------------------------------------- against the truth
-
-@dataclass(frozen=True)
-class ColumnScore:
-    """How well columns were found.
-
-    precision, recall, f1   shares in [0, 1]
-    rmse                    √mean(Δx² + Δy²) over the pairs, in pixels: both axes together
-    found, true             (m,) indices: columns that are the same one
-    """
-
-    precision: float
-    recall: float
-    f1: float
-    rmse: float
-    found: np.ndarray
-    true: np.ndarray
-
-
-def score_columns(found, true, shape, margin=0.0):
-    """`ColumnScore` of positions found (n, 2) against true ones (m, 2), pixels, in an image of shape (height, width).
-
-    The found column that is nearest to a true one is the same column if it is less than half as far away as the nearest other
-    true column: so none can stand for two.  Columns nearer than `margin` pixels to the edge of the image, found or true, count
-    neither for nor against.
-    """
-    found, true = (np.asarray(points, float).reshape(-1, 2) for points in (found, true))
-    check_number("margin", margin, 0, unit="pixels")
-    if len(true) < 2:
-        raise ValueError(f"true must hold at least two columns (m, 2); got {len(true)}")
-    if not len(found):
-        return ColumnScore(0.0, 0.0, 0.0, np.nan, np.empty(0, int), np.empty(0, int))
-    found_counts, true_counts = _in_image(found, shape, margin), _in_image(true, shape, margin)
-    of_found, of_true, distance = _pairs(found, true)
-    counts = found_counts[of_found] | true_counts[of_true]
-    of_found, of_true, distance = of_found[counts], of_true[counts], distance[counts]
-    extra = np.setdiff1d(np.flatnonzero(found_counts), of_found)
-    missed = np.setdiff1d(np.flatnonzero(true_counts), of_true)
-    return ColumnScore(precision=len(of_found) / max(len(of_found) + len(extra), 1),
-                       recall=len(of_true) / max(len(of_true) + len(missed), 1),
-                       f1=2 * len(of_true) / max(2 * len(of_true) + len(extra) + len(missed), 1),
-                       rmse=float(np.sqrt(np.mean(distance**2))) if len(distance) else np.nan, found=of_found, true=of_true)
-
-
-def _pairs(found, true):
-    """Columns that are the same: which of those found, which of the true, (k,) each, and how far apart they are, (k,)."""
-    spacing = cKDTree(true).query(true, 2)[0][:, 1]
-    distance, nearest = cKDTree(found).query(true)
-    of_true = np.flatnonzero(distance < spacing / 2)
-    return nearest[of_true], of_true, distance[of_true]
-
-
-def _in_image(points, shape, margin):
-    """Which points (n, 2) lie in an image of shape (height, width), at least `margin` pixels from its edge: (n,) bool."""
-    return inside(points, margin, np.array(shape[::-1]) - 1 - margin)

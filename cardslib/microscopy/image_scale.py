@@ -11,7 +11,7 @@ from scipy.fft import irfft2, rfft2
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, maximum_filter
 from scipy.optimize import curve_fit
 
-from cardslib.validation import check_images
+from cardslib.validation import check_images, check_unmasked
 
 FEWEST_PIXELS = 16      # along an edge of an image
 TILE = 512              # pixels across the parts of a large image whose power spectra are averaged
@@ -63,10 +63,10 @@ def measure_scale(image):
                          "is it one noisy frame of many, to be averaged, or no image of a lattice?")
     peaks, distance, height = _lattice_peaks(correlation, radius)
     if height.max(initial=0.0) < NO_LATTICE * central[0]:
-        return Scale(_width(central[:radius + 1]), float(2 * radius), _noise(image))
+        return Scale(_width(central[:radius + 1]), float(2 * radius), measure_noise(image))
     sharp = _mean_profile(correlation, peaks[height > SHARP * height.max()], radius)
     width = max(_width(sharp), NO_NARROWER * _width(central[:radius + 1]))
-    return Scale(width, _period(distance, height), _noise(image))
+    return Scale(width, _period(distance, height), measure_noise(image))
 
 
 def check_image(image):
@@ -75,7 +75,7 @@ def check_image(image):
         raise ValueError(f"image must be one array (h, w); got a {type(image).__name__}: pass its .image")
     if np.ndim(image) != 2:
         raise ValueError(f"image must be one array (h, w); got {np.shape(image)}: choose one frame")
-    image = check_images(np.asarray(image)[None], name="image")[0]
+    image = check_images(check_unmasked("image", image)[None], name="image")[0]
     if min(image.shape) < FEWEST_PIXELS or np.ptp(image) == 0:
         raise ValueError(f"image must be at least {FEWEST_PIXELS}×{FEWEST_PIXELS} pixels that differ; got {image.shape}"
                          + (f", all {image[0, 0]:.3g}" if np.ptp(image) == 0 else ""))
@@ -177,7 +177,8 @@ def _period(distance, height):
     return float(distance[near & (height > LIKE * height[near].max())].min())
 
 
-def _noise(image):
-    """Standard deviation of a pixel, from differences that cancel everything smooth (Immerkær, CVIU 64, 1996, 300–302)."""
+def measure_noise(image):
+    """Standard deviation of a pixel of an image (h, w), from differences that cancel everything smooth (Immerkær, CVIU 64,
+    1996, 300–302)."""
     differences = np.diff(np.diff(image, 2, 0), 2, 1)
     return float(NORMAL * np.median(np.abs(differences)) / CROSS)
