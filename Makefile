@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # Threads that wait soon go to sleep: see cardslib/__init__.py.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: lab test lectures exercises nbgrader site bench bench-columns bench-groups bench-hub bench-precision bench-rvae clean
+.PHONY: lab test lectures exercises nbgrader site bench bench-columns bench-groups bench-hub bench-measured bench-precision bench-rvae clean
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab $(ARGS) lectures
@@ -48,6 +48,10 @@ bench: $(VENV)/installed
 bench-columns: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/columns.py $(ARGS)
 
+# Columns of a folder of measured images, beside atomap (ARGS=FOLDER; the script says how files are named).
+bench-measured: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/measured_columns.py $(ARGS)
+
 # Angle, shift, shear and scale against the physical limit, and whether the stated error bars are true (ARGS="--doses 20").
 bench-precision: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/precision.py $(ARGS)
@@ -71,4 +75,4 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) tests/benchmarks/.peers tests/.nbgrader nbgrader_course
+	rm -rf $(VENV) tests/benchmarks/.peers tests/benchmarks/.peers-atomap tests/.nbgrader nbgrader_course

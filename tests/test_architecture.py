@@ -16,13 +16,15 @@ MODULES = sorted(".".join(path.relative_to(PACKAGE).with_suffix("").parts) for p
 ROOMS = ["geometry", "validation", "records", "transforms", "outlines", "cards", "digits", "microscopy", "spectroscopy",
          "similarity", "models", "training", "metrics", "figures", "explorers", "course"]
 IN_ROOM = {
-    "microscopy": ["lattices", "crystals", "readers", "micrographs", "gain", "microscope", "image_scale", "gaussian_fit",
-                   "atomic_columns", "deformation", "segmentation", "patches", "precision"],
+    "microscopy": ["lattices", "crystals", "file_checks", "signals", "readers", "micrographs", "gain", "microscope",
+                   "image_scale", "gaussian_fit", "blemishes", "local_order", "column_scores", "atomic_columns",
+                   "deformation", "primitive_cell", "sublattices", "displacements", "column_files", "bonds", "light",
+                   "segmentation", "patches", "precision"],
     "spectroscopy": ["spectra", "edges", "simulation", "drift", "unmixing"],
     "similarity": ["neighbours", "spectra", "alignment", "clustering"],
     "models": ["latents", "pose", "likelihoods", "networks", "arguments", "storage", "elbo", "refinement", "vae", "guide"],
     "metrics": ["arguments", "factors", "labels", "disentanglement", "calibration", "mixtures"],
-    "figures": ["style", "plots", "maps", "spectrum_images"],
+    "figures": ["style", "plots", "maps", "arrows", "spectrum_images"],
     "explorers": ["packing", "weights", "html", "sliders", "rerun", "widget", "images", "decoder", "latent", "scan",
                   "micrograph", "spectrum", "live"],
     "course": ["exercises", "release", "site"],

@@ -10,7 +10,17 @@ import cardslib
 from cardslib.cards import make_cards
 from cardslib.digits import load_digits
 from cardslib.explorers.latent import EncodedImages
-from cardslib.microscopy import column_patches, find_columns, local_deformation, nio_lsmo, scan
+from cardslib.microscopy import (
+    bond_orientation,
+    column_patches,
+    doubt_angles,
+    find_columns,
+    find_sublattices,
+    local_deformation,
+    nio_lsmo,
+    refine,
+    scan,
+)
 from cardslib.models import VAE, Pose
 from cardslib.models.guide import Guide
 from cardslib.records import Record, concatenate
@@ -21,11 +31,14 @@ CARDS = make_cards(3, size=16, rotation=20, shear=5)
 MICROGRAPH = scan(nio_lsmo(size=40, pillars=1))
 ALL_COLUMNS = find_columns(MICROGRAPH.image)
 COLUMNS = ALL_COLUMNS[:N]
+BONDS = bond_orientation(ALL_COLUMNS.position)[:N]
 MODEL = VAE((16, 16), pose=Pose(rotation=True, shift=0.1), groups=3, hidden=8)
 ALIGNMENT = align(CARDS.images)
 EXAMPLES = {
     "Cards": CARDS, "Digits": load_digits()[:N], "Crystal": MICROGRAPH.truth[:N], "Columns": COLUMNS,
     "Patches": column_patches(MICROGRAPH, COLUMNS.position, 8, border="mirror"),
+    "Gaussians": refine(MICROGRAPH.image, COLUMNS.position, COLUMNS.scale.width), "Bonds": BONDS,
+    "AngleDoubts": doubt_angles(np.zeros(N), BONDS, 0.1), "Sublattices": find_sublattices(ALL_COLUMNS)[:N],
     "Deformation": local_deformation(ALL_COLUMNS.position)[:N], "Alignment": ALIGNMENT,
     "Latents": MODEL.encode(CARDS.images), "ELBO": MODEL.elbo(CARDS.images),
     "EncodedImages": EncodedImages(CARDS.images, MODEL.encode(CARDS.images), CARDS.suit),

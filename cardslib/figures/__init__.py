@@ -3,8 +3,10 @@
     style            a figure that shows itself; colours, and parts of figures, drawn on axes
     plots            images, latent spaces, trainings, curves
     maps             what was found of each column of atoms, drawn where it stands
+    arrows           a vector at each column of atoms
     spectrum_images  curves against the energy, and maps over a spectrum image
 """
+from cardslib.figures.arrows import arrows
 from cardslib.figures.maps import Map, against_truth, column_maps, found_columns, labelled_image, overview
 from cardslib.figures.plots import (
     cards_study,
@@ -22,7 +24,7 @@ from cardslib.figures.plots import (
 from cardslib.figures.spectrum_images import group_maps, pixel_maps, spectra
 from cardslib.figures.style import Figure, enlargement, mosaic
 
-__all__ = ["Figure", "Map", "against_truth", "cards_study", "column_maps", "curves", "distributions", "encoded_against_true",
-           "enlargement", "examples", "found_columns", "group_maps", "labelled_image", "latent_distribution",
-           "latent_representation", "loss_by_term", "mosaic", "overview", "pixel_maps", "representations", "rows_of_images",
-           "spectra", "training_view"]
+__all__ = ["Figure", "Map", "against_truth", "arrows", "cards_study", "column_maps", "curves", "distributions",
+           "encoded_against_true", "enlargement", "examples", "found_columns", "group_maps", "labelled_image",
+           "latent_distribution", "latent_representation", "loss_by_term", "mosaic", "overview", "pixel_maps",
+           "representations", "rows_of_images", "spectra", "training_view"]

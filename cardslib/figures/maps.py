@@ -12,6 +12,7 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 from cardslib.figures.style import ANGLES, CLASSES, LATENTS, Figure, draw_picture, styled
+from cardslib.microscopy.light import SUSPICIOUS, brightness_correlation, local_brightness
 from cardslib.validation import check_labels, check_named_labels
 
 COLOURS = {"signed": "RdBu_r", "angle": ANGLES, "latent": LATENTS}   # RdBu_r is white at zero: displacements, strains
@@ -19,6 +20,7 @@ FOUND, TRUE = "#E69F00", "#56B4E9"   # Okabe & Ito's orange and blue, seen on da
 MAP_PIXELS = 252       # along the longer edge of a map: finer would not be seen, and is heavy
 PICTURE_PIXELS = 1.4 * MAP_PIXELS   # ... of an image without a map
 GREYS = 11             # of a noisy image in a figure
+WARNING, DISCREET = "#B2182B", "#777777"   # of words on white: a red that stands out, and a grey that does not
 REACH = 0.9            # of a column's cell, in units of the mean distance from column to column
 
 
@@ -54,24 +56,33 @@ class Map:
 
 
 @styled
-def column_maps(image, position, panels, alt, per_row=None, width=9.2):
+def column_maps(image, position, panels, alt, per_row=None, width=9.2, kind=None):
     """Figure of maps: panels is {title: Map}, on a micrograph's image (h, w).
 
     position  (n, 2) of the columns, x and y in pixels: one for each of a map's values
     per_row   panels to a row; by default three, or one if the image is long
+    kind      (n,) whole numbers from 0: the kind of each column, where kinds are known
+
+    Below each map stands its correlation with the local brightness, within kinds where they are given (they may differ in
+    brightness by nature); above 0.5, either way, with a warning, which the alt text repeats: the map may be one of the light.
     """
     position = _positions(position)
     height, across = np.shape(image)
     per_row = min(per_row or (1 if across > 2.5 * height else 3), len(panels))
     rows = ceil(len(panels) / per_row)
-    figure = Figure(width, rows * ((width / per_row - 0.55) * height / across + 0.32), alt)   # inches for bar and title
+    figure = Figure(width, rows * ((width / per_row - 0.55) * height / across + 0.45), alt)   # inches for bar, title and light
     beneath, cell = _beneath(image), _cells(position, (height, across))
+    brightness = local_brightness(image, position)
     for number, (title, panel) in enumerate(panels.items(), 1):
         if np.shape(panel.values) != (len(position),):
             raise ValueError(f"the map {title!r} must have one value a column, {len(position)}; got {np.shape(panel.values)}")
         axes = figure.add_subplot(rows, per_row, number)
         _draw_whole(axes, beneath, image, title)
         _draw_map(axes, cell, panel, image)
+        light = brightness_correlation(panel.values, brightness, kind)
+        _draw_light(axes, light)
+        if abs(light) > SUSPICIOUS:
+            figure.alt += f" Warning: {title} follows the local brightness, correlation {_signed(light)}."
     return figure
 
 
@@ -225,6 +236,18 @@ def _draw_map(axes, cell, panel, image):
                                ticks=(low, (low + high) / 2, high))
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8)
+
+
+def _draw_light(axes, light):
+    """Below a map its correlation with the local brightness, small; a warning if it is strong."""
+    strong = abs(light) > SUSPICIOUS
+    axes.text(0, -0.02, f"{'⚠ ' if strong else ''}light {_signed(light)}", transform=axes.transAxes, va="top", fontsize=7,
+              color=WARNING if strong else DISCREET, fontweight="bold" if strong else "normal")
+
+
+def _signed(number):
+    """A correlation with its sign, a true minus, and no minus before a zero."""
+    return f"{round(number, 2) + 0:+.2f}".replace("-", "−")
 
 
 def _draw_classes(axes, cell, labels, names, image):

@@ -98,9 +98,12 @@ def _checked(position, kind, neighbours):
         raise ValueError(f"position must be (n, 2) finite numbers, x and y in pixels; got {position.shape}")
     if len(position) <= neighbours:
         raise ValueError(f"position must hold more columns than neighbours={neighbours}; got {len(position)}")
-    if kind is None:
-        return position, np.zeros(len(position), np.int64)
-    return position, check_labels(kind, len(position), np.max(kind, initial=0) + 1, "kind")
+    return position, checked_kind(kind, len(position))
+
+
+def checked_kind(kind, count):
+    """Kinds of columns as int64 (count,), whole numbers from 0, or a ValueError; all zero if none are given."""
+    return np.zeros(count, np.int64) if kind is None else check_labels(kind, count, np.max(kind, initial=0) + 1, "kind")
 
 
 def _usual_neighbourhood(tree, members, count):

@@ -18,12 +18,14 @@ MOST_SCANNED_PIXELS = 2**27   # of an image: half a gigabyte
 REACH = 4                     # standard deviations of a column beyond which its light is nothing (exp(-8) of its peak)
 SCAN_ERROR = 3                # pixels more, for the error of a line
 DRAWN_TOGETHER = 4096         # columns at a time: bounds the memory
+OF_HAZE = 1                   # its random numbers are its own: an image without haze is the same as ever
 MEMORY = 0.98                 # how much of the scan's error on one line is still there on the next
 MISSING = 0.03                # share of the columns of a practice image, so that a network learns columns and not lattices
 FORGOTTEN = 400               # lines after which nothing is left of the first (0.98⁴⁰⁰ is 0.03 %)
 
 
-def scan(crystal, pixel_size=0.15, counts=20.0, width=0.4, background=0.5, thickness=0.2, jitter=0.1, drift=0.003, seed=0):
+def scan(crystal, pixel_size=0.15, counts=20.0, width=0.4, background=0.5, thickness=0.2, jitter=0.1, drift=0.003, haze=0.0,
+         seed=0):
     """Scan a crystal's field line by line: a `Micrograph` whose truth holds the columns with positions in pixels.
 
     pixel_size  Å (0.03 … 0.5)
@@ -33,18 +35,19 @@ def scan(crystal, pixel_size=0.15, counts=20.0, width=0.4, background=0.5, thick
     thickness   the specimen's thickness, and with it all light, varies slowly by this share up and down (0 … 0.8)
     jitter      pixels: standard deviation of the place of a line along x; half of it along y (0 … 5)
     drift       the specimen's way during the scan, as a share of the field's height (0 … 0.1), in a random direction
+    haze        the background varies slowly by this share up and down (0 … 1), as where contamination is uneven
 
     A pixel's position is that of its middle, (0, 0) for the first.  True positions, rotation and strain are those of the
     drifted image; the jitter of the lines is an error of the scan, and not in them.  The micrograph knows its counts, but for
     the outermost 0.01 % of the pixels, which its grey scale clips.
     """
-    _check(pixel_size, counts, width, background, thickness, jitter, drift)
+    _check(pixel_size, counts, width, background, thickness, jitter, drift, haze)
     rng = np.random.default_rng(check_count("seed", seed, 0))
     shape = _shape(crystal.size, pixel_size)
     truth = _recorded(crystal, pixel_size, drift * _direction(rng))
     lines = jitter * np.array([[1], [0.5]]) * _wandering(shape[0], rng)                  # (2, rows): error of each line
     light = _light(truth, shape, width / pixel_size, lines)
-    light += background / (1 - background) * light.mean()
+    light += background / (1 - background) * light.mean() * _slow(shape, haze, np.random.default_rng((seed, OF_HAZE)))
     light *= _slow(shape, thickness, rng)
     image = rng.poisson(light * (counts / light.mean())).astype(np.float32)
     seen = inside(truth.position, -0.5, np.array(shape[::-1]) - 0.5)
@@ -138,7 +141,7 @@ def _direction(rng):
     return np.array([np.cos(angle), np.sin(angle)])
 
 
-def _check(pixel_size, counts, width, background, thickness, jitter, drift):
+def _check(pixel_size, counts, width, background, thickness, jitter, drift, haze):
     check_number("pixel_size", pixel_size, 0.03, 0.5, "Å")
     check_number("counts", counts, 0.1, 1e6, "electrons a pixel")
     check_number("width", width, 0.2, 1.5, "Å")
@@ -146,3 +149,4 @@ def _check(pixel_size, counts, width, background, thickness, jitter, drift):
     check_number("thickness", thickness, 0, 0.8)
     check_number("jitter", jitter, 0, 5, "pixels")
     check_number("drift", drift, 0, 0.1)
+    check_number("haze", haze, 0, 1)

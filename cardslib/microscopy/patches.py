@@ -16,6 +16,7 @@ from cardslib.validation import check_count
 MOST_PATCH_PIXELS = 2**28   # of all patches together: a gigabyte
 CUT_TOGETHER = 4096         # patches at a time: bounds the memory
 BORDERS = "leave out", "mirror"
+LEAST_CONTRAST = 1e-6       # grey values: less is rounding
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,46 @@ class Patches(Record):
             raise ValueError(f"the gain of {self.names[self.source[unknown][0]] or 'a micrograph'} must be known to count its "
                              f"electrons: cut the patches from measure_gain(micrograph), or from open_image(path, gain=…)")
         return counts_of(self.images, self.gain[:, None, None], self.black_level[:, None, None])
+
+    @property
+    def brightness(self):
+        """(n,): mean grey of each."""
+        return self.images.mean((1, 2))
+
+    @property
+    def contrast(self):
+        """(n,): standard deviation of the grey values in each."""
+        return self.images.std((1, 2))
+
+    @property
+    def standardised(self):
+        """The patches without their light, (n, size, size) float32 of mean 0 and standard deviation 1, no longer in [0, 1].
+
+        images = brightness + contrast · standardised: what stands for all pixels alike has names of its own, and is taken out
+        before a model sees the patch.  A Gaussian likelihood of learnt noise goes with it.  Raises ValueError where a patch
+        is empty.
+        """
+        brightness, contrast = self.brightness, self.contrast
+        empty = contrast < LEAST_CONTRAST
+        if empty.any():
+            raise ValueError(f"patches must hold something to be standardised; {empty.sum()} of {len(self)} are empty, all "
+                             f"grey {brightness[empty][0]:.3g}: leave them out, patches[patches.contrast > {LEAST_CONTRAST:g}]")
+        return (self.images - brightness[:, None, None]) / contrast[:, None, None]
+
+    def surroundings(self, columns):
+        """The same `Patches`, each without the column that it is about: what the places around say of the lattice.
+
+        columns  all `Columns` that were found, whose positions these patches were cut about: their Gaussians are taken off
+
+        A column is the strongest mark in its own patch, and a model's shift follows it where it goes: of its displacement only
+        the rest is left between the two.  Without it the shift is that of the lattice around.  (The images may fall below 0
+        by the noise: take them standardised.)
+        """
+        own = _of_patches(columns, self)
+        x, y = (np.arange(self.size) - (own.position - self.corner)[:, [axis]] for axis in (0, 1))   # (n, size) both
+        along_x, along_y = (np.exp(-(away / own.width[:, None]) ** 2 / 2).astype(np.float32) for away in (x, y))
+        amplitude = own.amplitude.astype(np.float32)[:, None, None]
+        return replace(self, images=self.images - amplitude * along_y[:, :, None] * along_x[:, None])   # (n, size, size)
 
     @property
     def offset(self):
@@ -116,6 +157,17 @@ def join(*several):
     renamed = [replace(patches, source=np.array([names.index(name) for name in patches.names])[patches.source])
                for patches in several]
     return replace(concatenate(renamed), names=names)
+
+
+def _of_patches(columns, patches):
+    """The column of each patch, or a ValueError if the patches are about something else."""
+    if not hasattr(columns, "amplitude"):
+        raise ValueError(f"columns must be Columns, from find_columns; got {type(columns).__name__}: pass all that were found, "
+                         f"not their positions")
+    if len(columns) <= patches.index.max() or not np.array_equal(columns.position[patches.index], patches.position):
+        raise ValueError(f"columns must be those about which the patches were cut, all of them; got {len(columns)} others: cut "
+                         f"the patches by column_patches(micrograph, columns.position, size)")
+    return columns[patches.index]
 
 
 def _frame(micrograph, frame, size):

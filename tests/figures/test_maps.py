@@ -74,7 +74,9 @@ def test_angles_are_cyclic_offsets_are_white_at_zero_and_latents_run_from_dark_t
 @pytest.mark.parametrize("shape, per_row, places", [
     ((80, 100), None, (1, 3)), ((80, 100), 2, (2, 2)), ((30, 100), None, (3, 1)), ((80, 100), 5, (1, 3))])
 def test_maps_stand_three_to_a_row_or_one_below_the_other_or_as_asked(shape, per_row, places):
-    figure = column_maps(IMAGE[:shape[0]], POSITION, PANELS, "three maps", per_row)
+    there = POSITION[:, 1] < shape[0]
+    panels = {title: Map(panel.values[there]) for title, panel in PANELS.items()}
+    figure = column_maps(IMAGE[:shape[0]], POSITION[there], panels, "three maps", per_row)
     grid = figure.axes[0].get_subplotspec().get_gridspec()
     assert (grid.nrows, grid.ncols) == places
     assert [axes.get_title() for axes in figure.axes if axes.get_images()] == list(PANELS)
@@ -84,6 +86,31 @@ def test_bars_have_units_and_a_true_minus(drawn):
     assert drawn["column_maps"].picture   # ticks are written as it is drawn
     written = [label.get_text() for axes in drawn["column_maps"].axes for label in axes.get_yticklabels()]
     assert {"−20 pm", "0 pm", "20 pm"} <= set(written)
+
+
+LIT = (0.2 + 0.6 * np.arange(100) / 99 * np.ones((80, 1))).astype(np.float32)   # brighter to the right
+
+
+def words(axes):
+    """What is written below a map."""
+    return axes.texts[0].get_text(), axes.texts[0].get_color()
+
+
+def test_a_map_that_follows_the_light_is_marked_in_picture_and_words():
+    across, down, back = POSITION[:, 0], POSITION[:, 1], -POSITION[:, 0] ** 3
+    figure = column_maps(LIT, POSITION, {"scale": Map(across), "shift": Map(down), "angle": Map(back, "°")}, "three maps.")
+    (scale, shift, angle) = (words(axes) for axes in figure.axes[::2])
+    assert scale == ("⚠ light +1.00", module.WARNING) and shift == ("light +0.00", module.DISCREET)
+    assert angle[0].startswith("⚠ light −0.9") and angle[1] == module.WARNING
+    assert figure.alt == ("three maps. Warning: scale follows the local brightness, correlation +1.00. Warning: angle follows "
+                          f"the local brightness, correlation {angle[0][-5:]}.")
+
+
+def test_what_kinds_differ_in_is_no_light_where_kinds_are_known(drawn):
+    panels = {"latent 1": Map(LABELS + rng.normal(0, 0.01, len(LABELS)))}
+    alone, within = (column_maps(LIT, POSITION, panels, "a map", kind=kind) for kind in (None, LABELS))
+    assert words(alone.axes[0])[1] == module.WARNING and words(within.axes[0])[1] == module.DISCREET
+    assert [len(axes.texts) for axes in drawn["column_maps"].axes[::2]] == [1, 1, 1]
 
 
 def test_a_latent_that_is_always_the_same_can_be_drawn():

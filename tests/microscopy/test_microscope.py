@@ -105,6 +105,15 @@ def test_background_and_thickness_do_what_they_say():
     assert wedge > 3 * even
 
 
+def test_haze_changes_the_brightness_and_not_the_columns():
+    """Of the same crystal in the same light: what haze adds has no lattice in it, and the noise apart nothing else differs."""
+    crystal, settings = single_crystal(size=60), dict(counts=1e6, background=0.5, thickness=0, jitter=0, drift=0)
+    clear, hazy = (scan(crystal, haze=haze, **settings) for haze in (0, 0.8))
+    added = hazy.counts[0] / hazy.counts.mean() - clear.counts[0] / clear.counts.mean()
+    assert 0.15 < np.std(added) < 0.4 and np.abs(added).max() < 0.5
+    assert np.std(added - gaussian_filter(added, 10)) < 0.05 * np.std(clear.counts / clear.counts.mean())
+
+
 # ---------------------------------------------------------------------- scan and drift
 
 def rows_of_a_straight_edge(**errors):
@@ -172,7 +181,7 @@ def test_practice_is_of_many_phases_and_settings_and_comes_with_its_truth():
 
 @pytest.mark.parametrize("wrong", [
     dict(pixel_size=0), dict(pixel_size=None), dict(counts=0), dict(counts=float("inf")), dict(width=5), dict(background=1),
-    dict(thickness=1), dict(jitter=-1), dict(drift=0.5), dict(seed="now")])
+    dict(thickness=1), dict(jitter=-1), dict(drift=0.5), dict(haze=1.1), dict(haze=-0.1), dict(seed="now")])
 def test_settings_that_make_no_image_are_refused(wrong):
     name, = wrong
     with pytest.raises(ValueError, match=f"{name} must be"):

@@ -5,9 +5,10 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cardslib.microscopy.atomic_columns import find_columns
 from cardslib.microscopy.micrographs import Micrograph
 from cardslib.microscopy.patches import column_patches, grid_patches, join
 
@@ -92,6 +93,65 @@ def test_patches_keep_the_counts_of_their_micrographs():
     for patch, (x, y), source in zip(together.counts, together.corner, together.source):
         assert np.array_equal(patch, (bright, dim)[source].counts[1, y:y + 8, x:x + 8])
     assert together.counts.dtype == np.float32 and together.counts.min() == 0          # where grey 0 is less than none
+
+
+@given(st.floats(0.05, 1), st.floats(0, 0.5))
+def test_a_standardised_patch_is_the_same_in_any_light(gain, background):
+    """What was taken out has names, and nothing is lost."""
+    dim = Micrograph(((1 - background) * gain * FRAMES + background).astype(np.float32))
+    here, there = (grid_patches(micrograph, 9, 9) for micrograph in (MICROGRAPH, dim))
+    assert there.standardised == pytest.approx(here.standardised, abs=1e-4) and there.standardised.dtype == np.float32
+    assert there.standardised.mean((1, 2)) == pytest.approx(0, abs=1e-5)
+    assert there.standardised.std((1, 2)) == pytest.approx(1, abs=1e-5)
+    assert there.brightness == pytest.approx((1 - background) * gain * here.brightness + background, abs=1e-5)
+    assert there.contrast == pytest.approx((1 - background) * gain * here.contrast, abs=1e-5)
+    again = there.brightness[:, None, None] + there.contrast[:, None, None] * there.standardised
+    assert again == pytest.approx(there.images, abs=1e-5)
+
+
+def lattice(moved):
+    """The `Micrograph` of a square lattice with a little noise, whose middle column is `moved` pixels to the right."""
+    position = np.stack(np.meshgrid(np.arange(8, 96, 10.0), np.arange(8, 96, 10.0)), -1).reshape(-1, 2)
+    position[40, 0] += moved
+    y, x = np.mgrid[:96, :96]
+    light = [0.5 * np.exp(-((x - at) ** 2 + (y - down) ** 2) / 8) for at, down in position]
+    noise = np.random.default_rng(0).normal(0, 0.005, (96, 96))
+    return Micrograph((0.1 + np.sum(light, 0) + noise)[None].astype(np.float32))
+
+
+@given(st.floats(-1, 1))
+@settings(max_examples=10)
+def test_the_surroundings_of_a_column_do_not_know_where_it_stands(moved):
+    micrograph, without = lattice(moved), lattice(1000)                                 # far outside: no column there
+    columns = find_columns(micrograph.image)
+    patches = column_patches(micrograph, columns.position, 16)
+    around = patches.surroundings(columns)
+    number = np.abs(patches.position - 48).sum(1).argmin()
+    x, y = patches.corner[number]
+    assert around.images[number] == pytest.approx(without.image[y:y + 16, x:x + 16], abs=0.03)
+    assert patches.images[number].max() > 0.4 and around.images.dtype == np.float32
+    assert np.array_equal(around.offset, patches.offset)
+
+
+def test_surroundings_of_other_columns_are_refused():
+    micrograph = lattice(0)
+    columns = find_columns(micrograph.image)
+    patches = column_patches(micrograph, columns.position, 16)
+    assert np.array_equal(patches[::2].surroundings(columns).images, patches.surroundings(columns).images[::2])
+    for others in (columns[:3], columns[::-1]):
+        with pytest.raises(ValueError, match="columns must be those about which the patches were cut, all of them; got"):
+            patches.surroundings(others)
+    with pytest.raises(ValueError, match="columns must be Columns, from find_columns; got ndarray"):
+        patches.surroundings(columns.position)
+
+
+def test_an_empty_patch_has_no_standard_form():
+    empty = FRAMES[:1].copy()
+    empty[0, :10, :10] = 0.25
+    patches = grid_patches(Micrograph(empty), 8, 8)
+    with pytest.raises(ValueError, match="1 of 35 are empty, all grey 0.25: leave them out"):
+        _ = patches.standardised
+    assert patches[patches.contrast > 1e-6].standardised.shape == (len(patches) - 1, 8, 8)
 
 
 def test_counts_of_patches_without_a_gain_are_refused_with_the_cure():

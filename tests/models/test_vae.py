@@ -261,7 +261,8 @@ def test_labels_for_a_model_without_classes_are_refused(trained, images, labels)
 
 WRONG_IMAGES = {   # how they are wrong: a function of right ones, and what the error says
     "bytes": (lambda images: (images * 255).astype(np.uint8), r"got \(12, 24, 24\) uint8: use images / 255"),
-    "of 16 bits": (lambda images: (images * 65535).astype(np.uint16), r"uint16: use images / images.max\(\), or by the largest value"),
+    "of 16 bits": (lambda images: (images * 65535).astype(np.uint16),
+                   r"uint16: use images / images.max\(\), or by the largest value"),
     "true or false": (lambda images: images > 0.5, r"bool: use images.astype\(float\)"),
     "a single one": (lambda images: images[0], r"got \(24, 24\) float32: use images\[None\]"),
     "a single one in bytes": (lambda images: (images[0] * 255).astype(np.uint8),
