@@ -17,9 +17,9 @@ ROOMS = ["geometry", "validation", "records", "transforms", "outlines", "cards",
          "similarity", "models", "training", "metrics", "figures", "explorers", "course"]
 IN_ROOM = {
     "microscopy": ["lattices", "crystals", "file_checks", "signals", "readers", "micrographs", "gain", "microscope",
-                   "image_scale", "gaussian_fit", "blemishes", "local_order", "column_scores", "atomic_columns",
-                   "deformation", "primitive_cell", "sublattices", "displacements", "column_files", "bonds", "light",
-                   "segmentation", "patches", "precision"],
+                   "practice_images", "image_scale", "gaussian_fit", "blemishes", "local_order", "column_scores",
+                   "atomic_columns", "deformation", "primitive_cell", "sublattices", "displacements", "column_files", "bonds",
+                   "light", "segmentation", "patches", "precision"],
     "spectroscopy": ["spectra", "edges", "simulation", "drift", "unmixing"],
     "similarity": ["neighbours", "spectra", "alignment", "clustering"],
     "models": ["latents", "pose", "likelihoods", "networks", "arguments", "storage", "elbo", "refinement", "vae", "guide"],

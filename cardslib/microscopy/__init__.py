@@ -3,6 +3,7 @@
     lattices, crystals         where columns of atoms stand
     file_checks, signals       what is looked at in a file before it is read;  what microscopes write, by RosettaSciIO
     readers, micrographs       files of strangers, and one record for images from either source;  microscope: images of crystals
+    practice_images            images of many kinds and faults, for a network to learn from
     gain                       how many electrons a grey value stands for
     image_scale, gaussian_fit  what an image says of itself: width, period, noise;  where a column is, to a fraction of a pixel
     blemishes, local_order     pixels that are none of the specimen's;  columns that are no crystal
@@ -31,8 +32,9 @@ from cardslib.microscopy.gaussian_fit import refine
 from cardslib.microscopy.image_scale import measure_scale
 from cardslib.microscopy.light import brightness_correlation, local_brightness
 from cardslib.microscopy.micrographs import Micrograph, open_image
-from cardslib.microscopy.microscope import practice, scan
+from cardslib.microscopy.microscope import scan
 from cardslib.microscopy.patches import column_patches, grid_patches
+from cardslib.microscopy.practice_images import practice
 from cardslib.microscopy.precision import pose_bound
 from cardslib.microscopy.primitive_cell import lattice_vectors
 from cardslib.microscopy.sublattices import find_sublattices, without_columns

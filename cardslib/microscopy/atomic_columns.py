@@ -33,7 +33,6 @@ SAME = 1.0           # widths: nearer to each other are no two columns, but one 
 ORDERED = 0.6        # order above which a column is part of a crystal: half way from chance to perfect
 LEAST_NOISE = 1e-9   # grey values: a drawn image has none
 PROBABLE = 0.4       # of a network's probability, above which a maximum is a column
-REACH = 1.3          # widths within which a network's answer has one maximum
 
 
 @dataclass(frozen=True)
@@ -83,18 +82,20 @@ def find_columns(image, finder="blobs", scale=None, region=None, faintest=0.1):
               noise allows;  or a trained `segmentation.ColumnNetwork`
     scale     of the image; by default it is measured
     region    (h, w) of True and False: where columns are looked for; by default everywhere
-    faintest  share of the strongest columns' strength (0 … 1) that a column must have, if the noise allows as much: what is
-              weaker is taken for a ripple between columns
+    faintest  share of the strongest columns' strength and amplitude (0 … 1) that a column must have, if the noise allows as
+              much: what is weaker is taken for a ripple between columns
     """
     image = without_blemishes(check_image(image))
     check_number("faintest", faintest, 0, 1)
     region = _checked_region(region, image.shape)
     scale = scale or measure_scale(image)
     position, strength = _looked_for(image, finder, scale)
-    position, strength = _without_ripples(position, strength, faintest)
+    strong = _no_ripple(strength, faintest)
+    position, strength = position[strong], strength[strong]
     fit = refine(image, position, scale.width)
     there = _in_region(fit.position, region)                                            # a half column's middle lies outside
     there &= _first_of_its_place(fit.position, strength, SAME * scale.width)
+    there &= _no_ripple(fit.amplitude, faintest)
     fit = fit[there]
     return Columns(fit.position, fit.sd, fit.amplitude, fit.amplitude / fit.amplitude_sd, fit.width, fit.ellipticity,
                    fit.residual, fit.fitted, local_order(fit.position), strength[there], scale)
@@ -132,7 +133,7 @@ def _first_of_its_place(position, strength, reach):
 def _looked_for(image, finder, scale):
     """Positions (m, 2) of what a finder takes for columns, and their strengths (m,)."""
     if hasattr(finder, "heat"):
-        position, probability = _maxima(finder.heat(image, scale.width), REACH * scale.width)
+        position, probability = _maxima(finder.heat(image, scale.width), finder.reach * scale.width)
         return position[probability > PROBABLE], probability[probability > PROBABLE].astype(float)
     if finder not in FINE:
         raise ValueError(f"finder must be 'maxima', 'blobs' or a trained ColumnNetwork; got {finder!r}")
@@ -194,7 +195,6 @@ def _not_noise(position, strength):
     return column
 
 
-def _without_ripples(position, strength, faintest):
-    """Positions (m, 2) and strengths (m,) of those that have this share of the strongest ones' strength."""
-    strong = strength > faintest * np.quantile(strength, 0.95) if len(strength) else np.zeros(0, bool)
-    return position[strong], strength[strong].astype(float)
+def _no_ripple(strength, faintest):
+    """Which columns have this share of the strongest ones' strength or amplitude (n,): (n,) bool."""
+    return strength > faintest * np.quantile(strength, 0.95) if len(strength) else np.zeros(0, bool)

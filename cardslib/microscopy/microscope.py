@@ -10,7 +10,6 @@ import numpy as np
 from scipy.signal import lfilter
 
 from cardslib.geometry import inside
-from cardslib.microscopy.crystals import PHASES, ferroelectric, nio_lsmo, single_crystal
 from cardslib.microscopy.micrographs import Micrograph, grey, grey_range
 from cardslib.validation import check_count, check_number
 
@@ -20,7 +19,6 @@ SCAN_ERROR = 3                # pixels more, for the error of a line
 DRAWN_TOGETHER = 4096         # columns at a time: bounds the memory
 OF_HAZE = 1                   # its random numbers are its own: an image without haze is the same as ever
 MEMORY = 0.98                 # how much of the scan's error on one line is still there on the next
-MISSING = 0.03                # share of the columns of a practice image, so that a network learns columns and not lattices
 FORGOTTEN = 400               # lines after which nothing is left of the first (0.98⁴⁰⁰ is 0.03 %)
 
 
@@ -54,31 +52,6 @@ def scan(crystal, pixel_size=0.15, counts=20.0, width=0.4, background=0.5, thick
     name = f"simulated {' and '.join(crystal.phase_names)}, {counts:g} counts a pixel"
     black, white = grey_range(image)
     return Micrograph(grey(image)[None], float(pixel_size), name, truth[seen], gain=white - black, black_level=black)
-
-
-def practice(count=40, size=48.0, seed=0):
-    """`count` simulated micrographs to learn from, no two alike: phases, angles, doses, pixel sizes and errors at random.
-
-    size  Å along an edge of each.  A few columns in a hundred are missing.
-    """
-    rng = np.random.default_rng(check_count("seed", seed, 0))
-    micrographs = []
-    for _ in range(check_count("count", count)):
-        crystal = _any_crystal(size, rng)
-        crystal = crystal[rng.random(len(crystal)) > MISSING]
-        micrographs.append(scan(crystal, pixel_size=rng.uniform(0.07, 0.18), counts=60 ** rng.uniform(0, 1),
-                                width=rng.uniform(0.35, 0.5), background=rng.uniform(0.2, 0.8), thickness=rng.uniform(0, 0.4),
-                                jitter=rng.uniform(0, 0.4), drift=rng.uniform(0, 0.01), seed=int(rng.integers(2**31))))
-    return micrographs
-
-
-def _any_crystal(size, rng):
-    name, own = rng.choice(["NiO-LSMO", "ferroelectric", *PHASES]), dict(size=size, seed=int(rng.integers(2**31)))
-    if name == "NiO-LSMO":
-        return nio_lsmo(pillars=1, **own)
-    if name == "ferroelectric":
-        return ferroelectric(exponent=rng.uniform(1.5, 1.8), **own)
-    return single_crystal(name, angle=rng.uniform(0, 90), strain=0.03, disorder=0.06, **own)
 
 
 # ---------------------------------------------------------------------- from columns to light

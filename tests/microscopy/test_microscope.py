@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from cardslib.microscopy.crystals import PHASES, nio_lsmo, single_crystal
 from cardslib.microscopy.lattices import grow
-from cardslib.microscopy.microscope import practice, scan
+from cardslib.microscopy.microscope import scan
 
 CLEAN = dict(counts=1e6, background=0, thickness=0, jitter=0, drift=0)
 
@@ -169,14 +169,6 @@ def test_brightness_alone_does_not_separate_the_phases(seed, blur):
     best = max(below.max(), len(nickel) - below.min()) / len(nickel)
     assert max(nickel.mean(), 1 - nickel.mean()) - 0.01 <= best < 0.86
 
-
-def test_practice_is_of_many_phases_and_settings_and_comes_with_its_truth():
-    several = practice(12, size=25, seed=0)
-    assert len(several) == 12 and len({micrograph.pixel_size for micrograph in several}) == 12
-    assert len({micrograph.truth.phase_names for micrograph in several}) >= 4
-    assert all(len(micrograph.truth) > 50 for micrograph in several)
-    again = practice(12, size=25, seed=0)
-    assert all(np.array_equal(one.frames, other.frames) for one, other in zip(several, again))
 
 
 @pytest.mark.parametrize("wrong", [

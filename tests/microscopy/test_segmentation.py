@@ -1,20 +1,26 @@
 """The small network that finds columns: it learns quickly, on simulated images only, and finds what it never saw."""
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from cardslib.microscopy.atomic_columns import find_columns, score_columns
+from cardslib.microscopy.atomic_columns import find_columns
+from cardslib.microscopy.column_scores import score_columns
 from cardslib.microscopy.crystals import nio_lsmo, single_crystal
 from cardslib.microscopy.image_scale import measure_scale
-from cardslib.microscopy.microscope import practice, scan
-from cardslib.microscopy.segmentation import STRIP, ColumnNetwork, _example, fit_columns
+from cardslib.microscopy.micrographs import Micrograph, grey
+from cardslib.microscopy.microscope import scan
+from cardslib.microscopy.practice_images import practice
+from cardslib.microscopy.segmentation import STRIP, ColumnNetwork, _example, _standardised, fit_columns
+
+MEASURED = Path(__file__).parents[3] / "shared/real/columns"
 
 
 @pytest.fixture(scope="module")
 def micrographs():
-    return practice(16, size=40, seed=1)
+    return practice(60, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -25,22 +31,31 @@ def trained(micrographs):
     return network, losses, (time.process_time() - start) / 100
 
 
+def f1_of(network, image, true):
+    found = find_columns(image, network)
+    return score_columns(found.position, true, image.shape, margin=2 * found.scale.width).f1
+
+
 def test_it_learns(trained):
     _, losses, _ = trained
-    assert losses.shape == (100,) and losses[-10:].mean() < 0.6 * losses[:5].mean()
+    assert losses.shape == (100,) and losses[-10:].mean() < 0.75 * losses[:5].mean()
 
 
-def test_the_default_training_takes_less_than_a_minute(trained):
-    assert 180 * trained[2] < 60
+def test_the_default_training_takes_less_than_a_minute_on_two_cores(trained):
+    assert 350 * trained[2] < 2 * 60
 
 
-@pytest.mark.parametrize("counts, least", [(20, 0.99), (5, 0.97)])
-def test_it_finds_columns_in_images_that_it_has_not_seen(trained, counts, least):
+@pytest.mark.parametrize("counts", [20, 5])
+def test_it_finds_columns_in_images_that_it_has_not_seen(trained, counts):
     micrograph = scan(nio_lsmo((90, 90), seed=7), counts=counts, seed=7)
-    found = find_columns(micrograph.image, trained[0])
-    true = micrograph.truth[micrograph.truth.visible].position
-    result = score_columns(found.position, true, micrograph.image.shape, margin=2 * found.scale.width)
-    assert result.f1 >= least
+    assert f1_of(trained[0], micrograph.image, micrograph.truth[micrograph.truth.visible].position) >= 0.97
+
+
+@pytest.mark.skipif(not MEASURED.exists(), reason="the measured images are not here")
+@pytest.mark.parametrize("name", ["nsmo_whole", "g_dimSi"])
+def test_it_finds_columns_in_measured_images(trained, name):
+    """Of those, clear and noisy, that a network learns first: this one has a quarter of its training."""
+    assert f1_of(trained[0], grey(np.load(MEASURED / f"{name}.npy")), np.load(MEASURED / f"{name}-xy.npy")) >= 0.8
 
 
 def test_the_answer_is_a_probability_at_every_pixel(trained):
@@ -49,16 +64,36 @@ def test_the_answer_is_a_probability_at_every_pixel(trained):
     assert heat.shape == image.shape and heat.min() > -0.1 and heat.max() < 1.1
 
 
+def test_columns_have_one_maximum_each(trained):
+    """A heat map that is cut off at 1 has many."""
+    image = scan(single_crystal(size=40, seed=3), 0.1, counts=1000).image
+    heat = trained[0].heat(image, measure_scale(image).width)
+    assert np.count_nonzero(heat == heat.max()) == 1
+
+
+def test_one_heavy_atom_does_not_dim_the_others():
+    image = scan(single_crystal("graphene", size=40), 0.1, counts=1000).image
+    y, x = np.indices(image.shape)
+    heavy = image + 20 * np.exp(-((x - 200) ** 2 + (y - 200) ** 2) / (2 * 4**2))
+    usual, beside = (_standardised(values, 4.0)[:, 60:85, 60:85].numpy() for values in (image, heavy))   # 10 widths away
+    assert (beside.std((1, 2)) > 0.5 * usual.std((1, 2))).all()
+
+
+def test_brightness_and_contrast_of_the_whole_image_do_not_matter():
+    image = scan(single_crystal(size=40), 0.1).image
+    assert np.allclose(_standardised(0.2 + 0.5 * image, 4.0), _standardised(image, 4.0), atol=1e-3)
+
+
 def test_a_large_image_is_looked_at_in_strips_without_seams(trained, monkeypatch):
-    image = scan(single_crystal(size=60), 0.1).image
+    image = scan(single_crystal(size=45), 0.1).image
     whole = trained[0].heat(image, 2.0)
     monkeypatch.setattr("cardslib.microscopy.segmentation.STRIP", 128)
-    assert image.shape[0] * 1.6 / 2 < STRIP and np.abs(trained[0].heat(image, 2.0) - whole).max() < 1e-4
+    assert image.shape[0] < STRIP and np.abs(trained[0].heat(image, 2.0) - whole).max() < 1e-4
 
 
 def test_what_it_should_say_is_a_dot_at_each_visible_column(micrographs):
     micrograph = scan(single_crystal(size=40), 0.15)
-    seen, dots = _example(micrograph)
+    seen, _, dots = _example(micrograph, measure_scale(micrograph.image).width)
     assert seen.shape == dots.shape and dots.max() <= 1 and abs(seen.mean()) < 0.1
     factor = seen.shape[1] / micrograph.image.shape[1]
     true = (micrograph.truth[micrograph.truth.visible].position + 0.5) * factor - 0.5
@@ -79,6 +114,15 @@ def test_a_callback_watches(micrographs):
     told = []
     fit_columns(ColumnNetwork(), micrographs[:2], steps=2, callback=lambda step, loss: told.append((step, loss)))
     assert [step for step, _ in told] == [1, 2] and all(np.isfinite(loss) for _, loss in told)
+
+
+def test_images_without_a_scale_are_left_out():
+    rng = np.random.default_rng(0)
+    micrograph = scan(single_crystal(size=40), 0.15)
+    noise = Micrograph(rng.random((1, 64, 64), np.float32), truth=micrograph.truth)
+    assert np.array_equal(*(fit_columns(ColumnNetwork(), images, steps=2) for images in ([micrograph], [micrograph, noise])))
+    with pytest.raises(ValueError, match="micrographs must show columns; measure_scale finds no scale in any of the 1"):
+        fit_columns(ColumnNetwork(), [noise], steps=2)
 
 
 def test_a_network_that_has_learnt_nothing_says_so():
