@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import irfft2, rfft2
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, maximum_filter
-from scipy.optimize import curve_fit
+from scipy.optimize import least_squares
 
 from cardslib.validation import check_images, check_unmasked
 
@@ -27,6 +27,7 @@ LIKE = 0.9              # of the highest peak within that: those above it are of
 RISE = 0.05             # of all that the profile of a peak falls: by which it must rise again behind a minimum that is no noise
 SMOOTHED = 1.0          # pixels: standard deviation that takes the noise off such a profile
 NARROWEST = 0.6         # pixels: width of a column; of narrower ones an image shows nothing but their pixel
+TINY = 1e-12            # squared grey values: the height of a peak that has none
 NO_NARROWER = 0.6       # of the width that the central peak says: narrower ones were not fitted to a column
 NORMAL = 1.4826         # standard deviation of normally distributed numbers, in medians of their absolute values
 CROSS = 6               # root of the sum of squares of the filter [1 -2 1] across [1 -2 1]
@@ -157,16 +158,17 @@ def _mean_profile(correlation, peaks, radius):
 def _width(profile):
     """Width of the Gaussians whose overlap, on a ground, falls as the profile of a peak does: least squares, each distance
     weighing as the pixels at it.  No noise makes it narrower than `NARROWEST`."""
-    r = np.arange(len(profile))
-    widest = len(profile) / 2
+    r, widest = np.arange(len(profile)), max(len(profile) / 2, 2 * NARROWEST)
+    pixels = np.maximum(2 * np.pi * r, 1)                                               # at each distance
 
-    def overlap(r, height, width, ground):
-        return height * np.exp(-r**2 / (4 * width**2)) + ground
+    def misfit(parameters):
+        height, width, ground = parameters
+        return np.sqrt(pixels) * (height * np.exp(-r**2 / (4 * width**2)) + ground - profile)
 
-    start = max(profile[0] - profile.min(), 1e-12), np.clip(len(profile) / 4, NARROWEST, widest), profile.min()
-    fitted, _ = curve_fit(overlap, r, profile, start, sigma=1 / np.sqrt(np.maximum(2 * np.pi * r, 1)),
-                          bounds=([0, NARROWEST, -np.inf], [np.inf, max(widest, 2 * NARROWEST), np.inf]))
-    return float(fitted[1])
+    fall = max(profile[0] - profile.min(), TINY)
+    start = fall, np.clip(len(profile) / 4, NARROWEST, widest), profile.min()
+    fit = least_squares(misfit, start, bounds=([0, NARROWEST, -np.inf], [np.inf, widest, np.inf]), x_scale=(fall, 1, fall))
+    return float(fit.x[1])
 
 
 def _period(distance, height):
