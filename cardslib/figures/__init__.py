@@ -3,10 +3,9 @@
     style            a figure that shows itself; colours, and parts of figures, drawn on axes
     plots            images, latent spaces, trainings, curves
     maps             what was found of each column of atoms, drawn where it stands
-    arrows           a vector at each column of atoms
+    vector_maps      a vector at each column of atoms, as an arrow
     spectrum_images  curves against the energy, and maps over a spectrum image
 """
-from cardslib.figures.arrows import arrows
 from cardslib.figures.maps import Map, against_truth, column_maps, found_columns, labelled_image, overview
 from cardslib.figures.plots import (
     cards_study,
@@ -23,6 +22,7 @@ from cardslib.figures.plots import (
 )
 from cardslib.figures.spectrum_images import group_maps, pixel_maps, spectra
 from cardslib.figures.style import Figure, enlargement, mosaic
+from cardslib.figures.vector_maps import arrows
 
 __all__ = ["Figure", "Map", "against_truth", "arrows", "cards_study", "column_maps", "curves", "distributions",
            "encoded_against_true", "enlargement", "examples", "found_columns", "group_maps", "labelled_image",

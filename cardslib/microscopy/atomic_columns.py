@@ -12,26 +12,28 @@ from scipy.spatial import cKDTree
 from cardslib.microscopy.blemishes import without_blemishes
 from cardslib.microscopy.column_scores import in_image
 from cardslib.microscopy.gaussian_fit import refine
-from cardslib.microscopy.image_scale import Scale, check_image, measure_scale
+from cardslib.microscopy.image_scale import Scale, check_image, check_scale, measure_scale
 from cardslib.microscopy.local_order import local_order
 from cardslib.records import Record
 from cardslib.validation import check_number
 
 FINE = dict(blobs=0.8, maxima=0.5)      # widths of a column: scale of the look where columns stand clear of the noise, and
-COARSE = dict(blobs=1.15, maxima=0.75)  # where they do not: less noise, but weak or close columns are lost beside strong ones
+COARSE = dict(blobs=1.15, maxima=0.7)  # where they do not: less noise, but weak or close columns are lost beside strong ones
 CLEAR = 20           # standard deviations of the noise: usual strength of a maximum above which the look is fine,
 NOISY = 10           # and below which it is coarse; between them it is between
 GROUND = 3           # times as much smooths maxima's image to the ground, which is taken off
 SURE = 4.0           # standard deviations of the noise above which a maximum is a column: one or two false in an image
 HARDLY = 2.5         # the same in a very noisy image
 EXPECTED = 1.5       # the same where a column is expected: with neighbours at the usual distance
-ABOVE_NOISE = 3.0    # standard deviations above which maxima are mostly columns, and tell what is usual among them
-FEWEST = 10          # sure columns that tell how far a neighbour usually is
+ABOVE_NOISE = 3.0    # standard deviations above which maxima are mostly columns, and tell what is usual among them, where
+MANY = 0.1           # of all maxima reach that: in noise it is one in thirty; else those tell that are sure
+FEWEST = 10          # of them, at least, tell how far a neighbour usually is
 USUAL = 0.7, 1.35    # of the usual distance to the nearest neighbour: where a neighbour is expected; none is nearer
 NEIGHBOURS = 2       # at the usual distance, at least, where a column is expected
+DOUBT = 2            # standard deviations of the amplitude, in favour of a column that seems too faint
 SAME = 1.0           # widths: nearer to each other are no two columns, but one that was found twice
 ORDERED = 0.6        # order above which a column is part of a crystal: half way from chance to perfect
-LEAST_NOISE = 1e-9   # grey values: a drawn image has none
+LEAST_NOISE = 1e-6   # grey values: a drawn image has none but rounding
 PROBABLE = 0.4       # of a network's probability, above which a maximum is a column
 
 
@@ -65,7 +67,7 @@ class Columns(Record):
     @property
     def ordered(self):
         """(n,) bool: part of a crystal.  False for what is found in an amorphous layer, in dirt, and, where the noise moves
-        columns by a tenth of their distance, in a crystal too."""
+        columns by a tenth of their distance, in a crystal too; and where fewer than thirteen columns are no measure."""
         return self.order > ORDERED
 
 
@@ -88,14 +90,14 @@ def find_columns(image, finder="blobs", scale=None, region=None, faintest=0.1):
     image = without_blemishes(check_image(image))
     check_number("faintest", faintest, 0, 1)
     region = _checked_region(region, image.shape)
-    scale = scale or measure_scale(image)
+    scale = measure_scale(image) if scale is None else check_scale(scale)
     position, strength = _looked_for(image, finder, scale)
-    strong = _no_ripple(strength, faintest)
+    strong = strength > faintest * _strongest(strength)
     position, strength = position[strong], strength[strong]
     fit = refine(image, position, scale.width)
     there = _in_region(fit.position, region)                                            # a half column's middle lies outside
     there &= _first_of_its_place(fit.position, strength, SAME * scale.width)
-    there &= _no_ripple(fit.amplitude, faintest)
+    there &= fit.amplitude + DOUBT * fit.amplitude_sd > faintest * _strongest(fit.amplitude)
     fit = fit[there]
     return Columns(fit.position, fit.sd, fit.amplitude, fit.amplitude / fit.amplitude_sd, fit.width, fit.ellipticity,
                    fit.residual, fit.fitted, local_order(fit.position), strength[there], scale)
@@ -132,10 +134,10 @@ def _first_of_its_place(position, strength, reach):
 
 def _looked_for(image, finder, scale):
     """Positions (m, 2) of what a finder takes for columns, and their strengths (m,)."""
-    if hasattr(finder, "heat"):
+    if hasattr(finder, "heat") and not isinstance(finder, type):
         position, probability = _maxima(finder.heat(image, scale.width), finder.reach * scale.width)
         return position[probability > PROBABLE], probability[probability > PROBABLE].astype(float)
-    if finder not in FINE:
+    if not isinstance(finder, str) or finder not in FINE:
         raise ValueError(f"finder must be 'maxima', 'blobs' or a trained ColumnNetwork; got {finder!r}")
     position, strength = _seen(image, finder, scale, FINE[finder])
     if _usual(strength) < CLEAR:
@@ -161,15 +163,21 @@ def _seen(image, finder, scale, widths):
 def _maxima(heat, reach):
     """Where a heat map (h, w) is higher than all around within `reach`, (m, 2) x and y, from top to bottom, and its values."""
     highest = heat == maximum_filter(heat, 2 * max(1, round(reach)) + 1)
-    highest[[0, -1]] = highest[:, [0, -1]] = False                                     # an edge makes maxima of its own
+    highest[[0, 1, -2, -1]] = highest[:, [0, 1, -2, -1]] = False                       # an edge makes maxima of its own
     y, x = np.nonzero(highest)
     return np.stack([x, y], 1).astype(float), heat[y, x]
 
 
+def _mostly_columns(strength):
+    """Which of the maxima (m,) are mostly columns: (m,) bool.  Where few columns stand in much noise, those that are sure."""
+    seen = strength > ABOVE_NOISE
+    return seen if seen.sum() > MANY * len(strength) else strength > SURE
+
+
 def _usual(strength):
     """What is usual among the strengths (m,) of maxima that are mostly columns, in standard deviations of the noise."""
-    seen = strength[strength > ABOVE_NOISE]
-    return np.median(seen) if len(seen) else 0.0
+    seen = strength[_mostly_columns(strength)]
+    return np.median(seen) if len(seen) else np.inf
 
 
 def _not_noise(position, strength):
@@ -181,7 +189,7 @@ def _not_noise(position, strength):
     """
     threshold = min(SURE, max(HARDLY, 0.5 * _usual(strength)))
     sure = strength > SURE
-    seen = position[strength > ABOVE_NOISE]
+    seen = position[_mostly_columns(strength)]
     if threshold == SURE or len(seen) < FEWEST:
         return strength > threshold
     usual = np.median(cKDTree(seen).query(seen, 2)[0][:, 1])
@@ -195,6 +203,6 @@ def _not_noise(position, strength):
     return column
 
 
-def _no_ripple(strength, faintest):
-    """Which columns have this share of the strongest ones' strength or amplitude (n,): (n,) bool."""
-    return strength > faintest * np.quantile(strength, 0.95) if len(strength) else np.zeros(0, bool)
+def _strongest(strength):
+    """What the strongest columns have, of strengths or amplitudes (n,); a few stronger ones are no measure for all."""
+    return np.quantile(strength, 0.95) if len(strength) else 0.0

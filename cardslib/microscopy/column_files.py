@@ -18,6 +18,7 @@ UNITS = dict(position="pixels", width="pixels", sd="pixels", period="pixels", am
              residual="grey")    # of what has one; grey: from 0, black, to 1, white
 MOST_BYTES = 2**28               # of a table: more than a million columns
 TRUTH = {"True": True, "False": False}
+TRUTHS = {"fitted"}     # of `Columns`: what is True or False, and not a number; an empty table does not show it
 RING = dict(sizes=(6,), units="points", edgecolor="orange", facecolor="none")   # 6/72 inch across
 
 
@@ -25,12 +26,13 @@ def write_columns(path, columns, measured=None):
     """Write `Columns` as a table, a csv file; one of that name is replaced.
 
     measured  more of what is known of each column: {name: (n,) numbers, truths or words, or (n, 2) numbers along x and y}, such
-              as {"displacement (pm)": …, "sublattice": …}
+              as {"displacement (pm)": …, "sublattice": …}.  Names differ in more than their units, and have no # or line break;
+              nor have words
 
     pandas reads it by `read_csv(path, comment="#")`.
     """
     path, table = _checked_path(path, ".csv"), _table(columns, measured)
-    cells = dict(cell for name, values in table.items() for cell in _along_axes(_with_unit(name), np.asarray(values)))
+    cells = dict(_cells({_with_unit(name): values for name, values in table.items()}))
     with path.open("w", newline="", encoding="utf-8") as file:
         file.write(f"# columns = {len(columns)}\n")
         file.writelines(f"# scale {_with_unit(name)} = {float(value)!r}\n" for name, value in asdict(columns.scale).items())
@@ -112,15 +114,32 @@ def _table(columns, measured):
     if not isinstance(columns, Columns):
         raise ValueError(f"columns must be what find_columns gives; got {type(columns).__name__}")
     measured = measured or {}
-    taken = {"units", *(field.name for field in fields(Columns))} & measured.keys()
-    if taken:
-        raise ValueError(f"measured must have names of its own; {', '.join(sorted(taken))} is taken")
-    table = columns.rows | measured
-    for name, values in table.items():
+    for name, values in measured.items():
         if np.shape(values) not in ((len(columns),), (len(columns), 2)):
             raise ValueError(f"measured[{name!r}] must have one row a column, ({len(columns)},) or ({len(columns)}, 2); "
                              f"got {np.shape(values)}")
-    return table
+        _check_words(name, np.asarray(values))
+    _check_names(columns, measured)
+    return columns.rows | measured
+
+
+def _check_words(name, values):
+    """A ValueError where the name of an entry, or a word in it, would end its line or begin a comment."""
+    words = values.ravel().tolist() if values.dtype.kind not in "biuf" else []
+    for word in map(str, [name, *words]):
+        if "#" in word or len((word + ".").splitlines()) > 1:
+            raise ValueError(f"measured[{name!r}] must have a name and words without # and line breaks, which a table cannot "
+                             f"hold; got {word!r}: replace them")
+
+
+def _check_names(columns, measured):
+    """A ValueError where two would be read back under one name: along their axes, and without units."""
+    taken = {"units", "scale", *columns.rows, *(name for name, _ in _cells(columns.rows))}
+    for cell, _ in _cells(measured):
+        name = _without_unit(cell)
+        if name in taken:
+            raise ValueError(f"measured must have names of its own; {name} is taken, whatever its unit: rename it")
+        taken.add(name)
 
 
 # ---------------------------------------------------------------------- text
@@ -131,6 +150,11 @@ def _with_unit(name):
 
 def _without_unit(name):
     return name.split(" (")[0]
+
+
+def _cells(table):
+    """What is written in the table's lines, of {name: (n,) or (n, 2)}: [(name, values (n,))]."""
+    return [cell for name, values in table.items() for cell in _along_axes(name, np.asarray(values))]
 
 
 def _along_axes(name, values):
@@ -155,9 +179,9 @@ def _parsed(text):
 
 def _values(table, name):
     """What a table says of each column under a name, (n,) or (n, 2) along x and y."""
-    if f"{name}_x" in table:
+    if name not in table and f"{name}_x" in table:
         return np.stack([_values(table, f"{name}_{axis}") for axis in "xy"], 1)
     texts = table[name]
-    if texts and set(texts) <= TRUTH.keys():
-        return np.array([TRUTH[text] for text in texts])
+    if name in TRUTHS and set(texts) <= TRUTH.keys():
+        return np.array([TRUTH[text] for text in texts], bool)
     return np.array(texts, float)

@@ -30,9 +30,9 @@ def score_columns(found, true, shape, margin=0.0):
 
     The found column that is nearest to a true one is the same column if it is less than half as far away as the nearest other
     true column: so none can stand for two.  Columns nearer than `margin` pixels to the edge of the image, found or true, count
-    neither for nor against.
+    neither for nor against.  Raises ValueError for positions that are NaN or infinite, and for fewer than two true columns.
     """
-    found, true = (np.asarray(points, float).reshape(-1, 2) for points in (found, true))
+    found, true = _checked("found", found), _checked("true", true)
     check_number("margin", margin, 0, unit="pixels")
     if len(true) < 2:
         raise ValueError(f"true must hold at least two columns (m, 2); got {len(true)}")
@@ -48,6 +48,16 @@ def score_columns(found, true, shape, margin=0.0):
                        recall=len(of_true) / max(len(of_true) + len(missed), 1),
                        f1=2 * len(of_true) / max(2 * len(of_true) + len(extra) + len(missed), 1),
                        rmse=float(np.sqrt(np.mean(distance**2))) if len(distance) else np.nan, found=of_found, true=of_true)
+
+
+def _checked(name, points):
+    """Positions as floats (n, 2), all finite, or a ValueError."""
+    points = np.asarray(points, float).reshape(-1, 2)
+    unknown = ~np.isfinite(points).all(1)
+    if unknown.any():
+        raise ValueError(f"{name} must hold finite positions (n, 2), x and y in pixels; {unknown.sum()} of {len(points)} are "
+                         f"NaN or infinite: leave them out")
+    return points
 
 
 def _pairs(found, true):

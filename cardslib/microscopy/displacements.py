@@ -28,7 +28,7 @@ def displacement_from_neighbours(sublattices, name, around):
 
     The neighbours are the places of the other sublattice up to the first gap in their distances: four in a centred square,
     three in graphene.  NaN where one of them is missing, and for columns of other sublattices.  Raises ValueError if a column
-    has but one neighbour, as in a dumbbell.
+    has but one neighbour, as in a dumbbell, or if there is no such gap, as in a cell 2.5 times as long as wide.
     """
     vectors = _vectors_to_neighbours(_checked(sublattices).lattice, name, around)       # (m, 2)
     chosen = sublattices.of(name)
@@ -100,7 +100,11 @@ def _vectors_to_neighbours(lattice, name, around):
     vectors = (other - own + _cells(WINDOW)) @ lattice.vectors
     vectors = vectors[np.argsort(np.hypot(*vectors.T))]
     length = np.hypot(*vectors.T)
-    near = vectors[:1 + np.argmax(length[1:] > GAP * length[:-1])]
+    gap = length[1:] > GAP * length[:-1]
+    if not gap.any():
+        raise ValueError(f"around must have neighbours of each of {name!r} that are nearer than the next; there is no gap in "
+                         f"the distances to {around!r}: displacement_from_lattice needs none")
+    near = vectors[:1 + np.argmax(gap)]
     if name == around or len(near) < FEWEST_AROUND:
         raise ValueError(f"around must be another sublattice, with at least {FEWEST_AROUND} neighbours of each of {name!r}; "
                          f"{around!r} has {len(near)}: there is no middle; displacement_from_lattice needs none")

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from cardslib.microscopy.image_scale import measure_noise
+from cardslib.microscopy.image_scale import NARROWEST, measure_noise
 from cardslib.records import Record, concatenate
+from cardslib.validation import check_number
 
 ROUND = 5                 # parameters of a column that is round
 ELLIPTICAL = 7
@@ -90,7 +91,7 @@ def refine(image, position, width):
     817–838; corrected for the parameters): noise that neighbouring pixels share, and errors of the scan that a
     column's pixels share, are not in them.
     """
-    image, start = np.asarray(image, np.float64), np.asarray(position, float).reshape(-1, 2)
+    image, start = _checked(image, position, width)
     noise, room = measure_noise(image), _room(start, width)
     parameters = np.zeros((ELLIPTICAL, len(start)))
     for chunk in _chunks(len(start)):
@@ -105,7 +106,19 @@ def refine(image, position, width):
     dark = image - _drawn(image.shape, parameters)
     parts = [_described(dark, start[chunk], parameters[:, chunk], width, noise) for chunk in _chunks(len(start))]
     fits = concatenate(parts)
-    return replace(fits, fitted=fits.fitted & settled)
+    return replace(fits, fitted=fits.fitted & settled & (room > 0) & (fits.amplitude_sd > 0))
+
+
+def _checked(image, position, width):
+    """Image (h, w) and positions (n, 2) as float64, or a ValueError."""
+    image, position = np.asarray(image, np.float64), np.asarray(position, float)
+    if image.ndim != 2 or min(image.shape) < 3 or not np.isfinite(image).all():
+        raise ValueError(f"image must be (h, w) finite numbers; got {image.shape}: pass micrograph.image")
+    position = position.reshape(-1, 2) if position.size == 0 else position
+    if position.ndim != 2 or position.shape[1] != 2 or not np.isfinite(position).all():
+        raise ValueError(f"position must be (n, 2) finite numbers, x and y in pixels; got {position.shape}")
+    check_number("width", width, NARROWEST, unit="pixels")
+    return image, position
 
 
 def drawn(shape, columns):

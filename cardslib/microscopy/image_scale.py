@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import irfft2, rfft2
-from scipy.ndimage import gaussian_filter, gaussian_filter1d, maximum_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, maximum_filter, minimum_filter
 from scipy.optimize import least_squares
 
-from cardslib.validation import check_images, check_unmasked
+from cardslib.validation import check_images, check_number, check_unmasked
 
 FEWEST_PIXELS = 16      # along an edge of an image
 TILE = 512              # pixels across the parts of a large image whose power spectra are averaged
 TILES_ALONG = 4         # such parts along an edge at the most: bounds the time
-UNEVEN = 1 / 16         # of a tile's edge: standard deviation of the blur that is taken for its uneven ground
+UNEVEN = 1 / 16         # of a tile's edge: standard deviation of the blur that is taken for its uneven ground, and
+LEAST_UNEVEN = 8        # pixels, or it would be the columns themselves
 CLEARLY = 2             # times what white noise gives by chance at one shift; the central peak's top is a mean over eight
 BLUR = 1 / 8            # of the central peak's radius: standard deviation that takes the noise off the autocorrelation
 NO_LATTICE = 0.1        # of the central peak: where no other peak is as high, there is no lattice
@@ -70,6 +71,17 @@ def measure_scale(image):
     return Scale(width, _period(distance, height), measure_noise(image))
 
 
+def check_scale(scale):
+    """The same `Scale`, or a ValueError: lengths and noise must be numbers that an image can have."""
+    if not isinstance(scale, Scale):
+        raise ValueError(f"scale must be a Scale, as measure_scale gives it; got {type(scale).__name__}: use "
+                         f"Scale(width, period, noise), or leave it out")
+    check_number("scale.width", scale.width, NARROWEST, unit="pixels")
+    check_number("scale.period", scale.period, 0, unit="pixels")
+    check_number("scale.noise", scale.noise, 0)
+    return scale
+
+
 def check_image(image):
     """`image` as float32 (h, w) in [0, 1], or a ValueError: at least 16×16 pixels, not all the same."""
     if hasattr(image, "frames"):
@@ -88,14 +100,14 @@ def check_image(image):
 def _autocorrelation(image):
     """Of an image (h, w) without its uneven ground, mean over tiles: as large as a tile, shift zero in the middle."""
     shape = [min(TILE, length) for length in image.shape]
-    tops, lefts = (np.linspace(0, length - side, min(TILES_ALONG, length // side)).astype(int)
+    tops, lefts = (np.linspace(0, length - side, min(TILES_ALONG, -(-length // side))).astype(int)
                    for length, side in zip(image.shape, shape))
     window = np.hanning(shape[0] + 2)[1:-1, None] * np.hanning(shape[1] + 2)[1:-1]      # edges fade: they are no feature
     power = 0
     for top in tops:
         for left in lefts:
             tile = image[top:top + shape[0], left:left + shape[1]]
-            even = tile - gaussian_filter(tile, min(shape) * UNEVEN)
+            even = tile - gaussian_filter(tile, max(min(shape) * UNEVEN, LEAST_UNEVEN))
             power = power + np.abs(rfft2(even * window)) ** 2
     return np.fft.fftshift(irfft2(power, shape)) / irfft2(np.abs(rfft2(window)) ** 2, shape)[0, 0]
 
@@ -182,5 +194,6 @@ def _period(distance, height):
 def measure_noise(image):
     """Standard deviation of a pixel of an image (h, w), from differences that cancel everything smooth (Immerkær, CVIU 64,
     1996, 300–302)."""
-    differences = np.diff(np.diff(image, 2, 0), 2, 1)
-    return float(NORMAL * np.median(np.abs(differences)) / CROSS)
+    differences = np.abs(np.diff(np.diff(image, 2, 0), 2, 1))
+    lit = (maximum_filter(image, 3) > minimum_filter(image, 3))[1:-1, 1:-1]             # no margin that was filled with zeros
+    return float(NORMAL * np.median(differences[lit]) / CROSS) if lit.any() else 0.0

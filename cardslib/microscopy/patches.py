@@ -94,9 +94,12 @@ class Patches(Record):
         """
         own = _of_patches(columns, self)
         x, y = (np.arange(self.size) - (own.position - self.corner)[:, [axis]] for axis in (0, 1))   # (n, size) both
-        along_x, along_y = (np.exp(-(away / own.width[:, None]) ** 2 / 2).astype(np.float32) for away in (x, y))
-        amplitude = own.amplitude.astype(np.float32)[:, None, None]
-        return replace(self, images=self.images - amplitude * along_y[:, :, None] * along_x[:, None])   # (n, size, size)
+        x, y = x.astype(np.float32)[:, None], y.astype(np.float32)[:, :, None]           # (n, 1, size), (n, size, 1)
+        long, diagonal = own.ellipticity.T.astype(np.float32)[..., None, None]
+        squares = (1 - long) * x**2 - 2 * diagonal * x * y + (1 + long) * y**2           # (n, size, size)
+        width = own.width[:, None, None] * (1 - long**2 - diagonal**2) ** 0.25           # as in `gaussian_fit`
+        light = own.amplitude[:, None, None] * np.exp(-squares / (2 * width**2))
+        return replace(self, images=(self.images - light).astype(np.float32))
 
     @property
     def offset(self):
@@ -164,7 +167,7 @@ def _of_patches(columns, patches):
     if not hasattr(columns, "amplitude"):
         raise ValueError(f"columns must be Columns, from find_columns; got {type(columns).__name__}: pass all that were found, "
                          f"not their positions")
-    if len(columns) <= patches.index.max() or not np.array_equal(columns.position[patches.index], patches.position):
+    if len(columns) <= patches.index.max(initial=-1) or not np.array_equal(columns.position[patches.index], patches.position):
         raise ValueError(f"columns must be those about which the patches were cut, all of them; got {len(columns)} others: cut "
                          f"the patches by column_patches(micrograph, columns.position, size)")
     return columns[patches.index]

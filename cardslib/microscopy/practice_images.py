@@ -1,10 +1,10 @@
 """Images for a network to learn from: specimens of many kinds, and what a microscope makes of them.
 
-A network that has seen perfect crystals only has learnt lattices as much as columns, and does worse where columns are
-disordered.  So the specimens here are also grains, glasses, dumbbells and weak sublattices,
-with atoms missing, heavy, or lost in amorphous material; and their images are as noisy and as faulty as measured ones.
-Every number is drawn anew for each image, more widely than any one microscope has it (domain randomisation; Tobin et al.,
-IROS 2017, 23–30): so the ranges below need not be exact.  Lengths in Å unless said; `width` is that of a column.
+Networks that had seen perfect crystals only did worse where columns are disordered.  So the specimens here are also grains,
+glasses, dumbbells and weak sublattices, with atoms missing, heavy, or lost in amorphous material; and their images are as noisy
+and as faulty as measured ones.  Every number is drawn anew for each image, more widely than any one microscope has it (domain
+randomisation; Tobin et al., IROS 2017, 23–30): so the ranges below need not be exact.  Lengths in Å unless said; `width` is
+that of a column.
 """
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def practice(count=200, size=30.0, disorder=True, seed=0):
 
 def _practice_image(size, disorder, rng):
     pixel_size = rng.uniform(0.07, 0.18)
-    size = max(SMALLEST, min(size, PIXELS * pixel_size))
+    size = min(size, PIXELS * pixel_size)   # never below SMALLEST: 400 · 0.07 is 28
     crystal, left_out = _crystal(size, rng), _nowhere
     closest = RESOLVED if "dumbbells" in crystal.phase_names else UNLIKE_RESOLVED
     width = np.clip(_nearest(crystal) / rng.uniform(closest, FARTHEST), 0.25, 0.9)
@@ -147,7 +147,8 @@ def _lattice(rng):
 def _weak(rng):
     """Strong columns, perhaps weaker ones between them, perhaps faint ones between those, as a perovskite shows in ABF.
 
-    Too faint ones and none at all are as frequent: or the network would put a column in the middle of every square.
+    The faintest are seen in one of six, too faint to be seen in one of six, and not there in four of six, so that the network
+    is also shown squares of strong columns with nothing between them.
     """
     cell = _oblique(rng.uniform(2.8, 4.4), rng.uniform(1, 1.05), rng.uniform(84, 90))
     brightness = 1, 10 ** rng.uniform(-0.9, -0.1), 10 ** rng.uniform(-0.9, -0.3) if _sometimes(0.5, rng) else 0.04

@@ -106,6 +106,9 @@ def _shared(tree, amplitude, vector, reach):
 
 def _alike(share, unlikeness):
     """Which vectors (m,) lead from nearly every column to another like it."""
+    if not share.any():
+        raise ValueError("columns must make a lattice in a plane; no vector leads from one to another, as on a single line: "
+                         "find more columns, or give those of one crystal alone")
     usual = share > MOST_SHARED * share.max()
     return usual & (unlikeness < max(LIKE, LIKE_AGAIN * unlikeness[usual].min()))
 

@@ -26,6 +26,8 @@ BLUR = 0.2          # of the way to the nearest neighbour: standard deviation of
 APART = 0.3         # ... between two peaks of it, at the least, along a and b
 ASTRAY = 0.4        # ... from the place of its sublattice, at most, for a column of it
 FEWEST = 0.1        # of the columns of the largest sublattice: fewer are none
+MOST_OF_NONE = 0.3  # of the columns, if vectors are right: of LSMO with pillars of NiO, 0.24 were of no sublattice; with a
+                    # twice as long as need be, 0.35 or more in the simulated crystals that were tried
 
 
 @dataclass(frozen=True)
@@ -77,21 +79,24 @@ def find_sublattices(columns, vectors=None):
     """The `Sublattices` of columns, named "A", "B", … from the brightest (median amplitude) to the faintest.
 
     columns  `Columns` of one crystal, or anything with position (n, 2) in pixels and amplitude (n,)
-    vectors  a and b, (2, 2), rows, pixels; by default `lattice_vectors(columns)`
+    vectors  a and b of the primitive cell, (2, 2), rows, pixels; by default `lattice_vectors(columns)`
 
     Columns in the same place of the cell are of one sublattice, even if each is displaced by up to a fifth of the way to its
     neighbour.  Brightness decides what the cell is, so that the two sites of a centred perovskite are told apart, and the order
     of the names; of two that are equally bright (graphene, silicon), which is "A" is left to chance.  The lattice may bend by
     ±10° or so.  Columns of another phase, of a grain that is turned by more, or where two sublattices are equally bright that
-    elsewhere are not, are labelled -1: give them alone.
+    elsewhere are not, are labelled -1: give them alone.  Raises ValueError where, with vectors that are given, 30 % or more
+    would be: then they are hardly those of the primitive cell.
     """
     position, amplitude = checked_columns(columns)
-    vectors = lattice_vectors(columns) if vectors is None else _checked_vectors(vectors)
+    given = vectors is not None
+    vectors = _checked_vectors(vectors) if given else lattice_vectors(columns)
     nearest = nearest_distance(cKDTree(position))
     place, coherent = _places_in_cell(position, amplitude, vectors)
     sites = _sites(place[coherent], vectors, nearest)
     label = np.where(coherent, _nearest_site(place, sites, vectors, ASTRAY * nearest), -1)
     label, count = _brightest_first(label, amplitude)
+    _check_labels(label, MOST_OF_NONE if given else 1)
     sites = np.array([_mean_place(place[label == number]) for number in range(count)])
     lattice = Lattice(vectors, wrap_cell(sites - sites[:1]), tuple(ascii_uppercase[:count]))
     return Sublattices(position, label, wrap_cell(place - sites[0]), lattice)
@@ -165,8 +170,8 @@ def _nearest_site(place, sites, vectors, reach):
 
 def _brightest_first(label, amplitude):
     """Labels (n,) numbered by the brightness of their columns, -1 for those that hardly any column has; and their number."""
-    number = np.bincount(label[label >= 0])
-    kept = np.flatnonzero(number >= FEWEST * number.max())
+    number = np.bincount(label[label >= 0], minlength=1)
+    kept = np.flatnonzero(number >= max(1, FEWEST * number.max()))
     if len(kept) > len(ascii_uppercase):
         raise ValueError(f"vectors must span a cell of at most {len(ascii_uppercase)} columns; got one of {len(kept)}: use "
                          f"lattice_vectors(columns)")
@@ -174,6 +179,14 @@ def _brightest_first(label, amplitude):
     new = np.full(len(number) + 1, -1)                                                  # the last is that of label -1
     new[order] = np.arange(len(order))
     return new[label], len(order)
+
+
+def _check_labels(label, most):
+    """A ValueError where a share `most` of the columns or more have label -1."""
+    share = (label < 0).mean()
+    if share >= most:
+        raise ValueError(f"vectors must be those of the primitive cell, in pixels; {share:.0%} of the columns stand in no "
+                         f"place of the cell they span: leave them out, or use lattice_vectors(columns)")
 
 
 def _mean_place(place):

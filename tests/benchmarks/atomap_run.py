@@ -10,7 +10,6 @@ then a two-dimensional Gaussian for each column, without its neighbours.
 import argparse
 import json
 import time
-from importlib.metadata import version
 
 import atomap.api as atomap
 import hyperspy.api as hyperspy
@@ -31,4 +30,4 @@ for _ in range(2):
     columns.refine_atom_positions_using_center_of_mass(show_progressbar=False)
 columns.refine_atom_positions_using_2d_gaussian(show_progressbar=False)
 seconds = time.perf_counter() - start
-print(json.dumps(dict(position=np.asarray(columns.atom_positions).tolist(), seconds=seconds, atomap=version("atomap"))))
+print(json.dumps(dict(position=np.asarray(columns.atom_positions).tolist(), seconds=seconds)))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from cardslib import figures
 from cardslib.cards import SUITS, card_set
-from cardslib.figures import maps, spectrum_images
+from cardslib.figures import maps, spectrum_images, vector_maps
 from cardslib.figures import plots as module
 from cardslib.figures.plots import (
     cards_study,
@@ -74,7 +74,7 @@ def test_every_public_figure_is_tested_here():
 
 
 def test_every_public_figure_is_found_in_the_folder_itself():
-    public = {name for part in (module, maps, spectrum_images)
+    public = {name for part in (module, maps, vector_maps, spectrum_images)
               for name, function in inspect.getmembers(part, inspect.isfunction)
               if function.__module__ == part.__name__ and not name.startswith("_")}
     assert public | {"Figure", "Map", "mosaic", "enlargement"} == set(figures.__all__)

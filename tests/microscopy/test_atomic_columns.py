@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from cardslib.microscopy.atomic_columns import find_columns
 from cardslib.microscopy.column_scores import score_columns
 from cardslib.microscopy.crystals import ferroelectric, nio_lsmo, single_crystal
-from cardslib.microscopy.image_scale import Scale, measure_scale
+from cardslib.microscopy.image_scale import Scale, measure_noise, measure_scale
 from cardslib.microscopy.lattices import Phase, grow
 from cardslib.microscopy.micrographs import grey, open_image
 from cardslib.microscopy.microscope import scan
@@ -154,6 +154,49 @@ def test_finely_sampled_graphene_with_few_electrons_is_read(counts, f1):
     micrograph = scan(single_crystal("graphene", 40, angle=11), counts=counts, pixel_size=0.04, width=0.45)
     assert measure_scale(micrograph.image).width * 0.04 == pytest.approx(0.45, rel=0.25)
     assert score(micrograph).f1 > f1
+
+
+@pytest.mark.parametrize("finder", ["blobs", "maxima"])
+@pytest.mark.parametrize("size", [120, 256])
+def test_noise_alone_holds_no_column(finder, size):
+    noise = np.clip(0.5 + 0.1 * np.random.default_rng(0).standard_normal((size, size)), 0, 1)
+    assert len(find_columns(noise, finder, Scale(2.5, 20, measure_noise(noise)))) <= 2
+
+
+@pytest.mark.parametrize("finder", ["blobs", "maxima"])
+def test_three_atoms_in_much_noise_are_three(finder):
+    true = np.array([(50, 60), (120, 130), (200, 40)])
+    image = spots(true, (240, 240), 2.5, noise=0.12)
+    found = find_columns(image, finder)
+    assert score_columns(found.position, true, image.shape).recall == 1 and len(found) <= 5
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.2])
+def test_a_margin_filled_with_zeros_is_no_lack_of_noise(noise):
+    y, x = np.indices((240, 300))
+    lattice = 0.2 + 0.5 * np.exp(-(((x + 0.3) % 12 - 6) ** 2 + ((y + 0.3) % 12 - 6) ** 2) / (2 * 2.0**2))
+    image = np.clip(lattice + noise * np.random.default_rng(0).standard_normal(lattice.shape), 0, 1)
+    image[:, 120:] = 0
+    found = find_columns(image)
+    assert measure_noise(image) == pytest.approx(noise, rel=0.15)
+    assert abs(len(found) - 200) <= 4 and found.position[:, 0].max() < 121
+
+
+def test_a_crystal_in_one_corner_of_a_large_image_is_seen():
+    image = np.full((900, 900), 0.3) + 0.02 * np.random.default_rng(0).standard_normal((900, 900))
+    micrograph = scan(single_crystal(size=45))
+    image[560:860, 560:860] = 0.3 + 0.7 * micrograph.image[:300, :300]
+    found = find_columns(np.clip(image, 0, 1))
+    assert len(found) > 200 and (found.position > 550).all()
+
+
+@pytest.mark.parametrize("wrong, message", [
+    (dict(scale=3), "scale must be a Scale"), (dict(scale=Scale(np.nan, 1, 1)), "scale.width must be a finite number"),
+    (dict(scale=Scale(0, 1, 1)), "at least 0.6 pixels"), (dict(finder=["blobs"]), "finder must be"),
+    (dict(faintest=2), "faintest must be")])
+def test_settings_that_make_no_sense_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        find_columns(spots(mesh(20)), **wrong)
 
 
 # ---------------------------------------------------------------------- how good each column is

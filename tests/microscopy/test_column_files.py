@@ -40,6 +40,12 @@ def test_what_is_written_is_read_again(table):
 def test_no_column_at_all_is_a_table_too(tmp_path):
     write_columns(tmp_path / "none.csv", COLUMNS[:0])
     assert len(read_columns(tmp_path / "none.csv")) == 0 and read_columns(tmp_path / "none.csv").position.shape == (0, 2)
+    assert_same(COLUMNS[:0], read_columns(tmp_path / "none.csv"))
+
+
+def test_one_of_the_columns_numbers_along_x_is_another_name(tmp_path):
+    write_columns(tmp_path / "columns.csv", COLUMNS, {"width_x (nm)": np.zeros(N)})
+    assert_same(COLUMNS, read_columns(tmp_path / "columns.csv"))
 
 
 def test_the_header_has_units_and_every_line_is_one_column(table):
@@ -94,7 +100,17 @@ def test_a_table_that_is_not_there_is_missed(tmp_path):
     ("columns.txt", COLUMNS, None, r"path must end with \.(csv|hspy); got 'columns.txt'"),
     (None, COLUMNS.position, None, "columns must be what find_columns gives; got ndarray"),
     (None, COLUMNS, {"strain": np.zeros(3)}, rf"measured\['strain'\] must have one row a column, \({N},\)"),
-    (None, COLUMNS, {"width": COLUMNS.width}, "names of its own; width is taken")])
+    (None, COLUMNS, {"width": COLUMNS.width}, "names of its own; width is taken"),
+    (None, COLUMNS, {"units": COLUMNS.width}, "names of its own; units is taken"),
+    (None, COLUMNS, {"position_x": np.zeros(N)}, "position_x is taken, whatever its unit"),
+    (None, COLUMNS, {"sd_y (pm)": np.zeros(N)}, "sd_y is taken"),
+    (None, COLUMNS, {"width (nm)": np.zeros(N)}, "width is taken"),
+    (None, COLUMNS, {"position (nm)": np.zeros((N, 2))}, "position_x is taken"),
+    (None, COLUMNS, {"shift": np.zeros((N, 2)), "shift_y (pm)": np.zeros(N)}, "shift_y is taken"),
+    (None, COLUMNS, {"shift (nm)": np.zeros(N), "shift (pm)": np.zeros(N)}, "shift is taken"),
+    (None, COLUMNS, {"kind": ["A"] * (N - 1) + ["B\n"]}, r"measured\['kind'\] must have .* line breaks.*got 'B\\n'"),
+    (None, COLUMNS, {"kind": ["A#"] * N}, r"measured\['kind'\] must have a name and words without #.*got 'A#'"),
+    (None, COLUMNS, {"#": np.zeros(N)}, r"measured\['#'\] must have a name")])
 def test_what_cannot_be_written_is_refused_before_anything_is_written(tmp_path, write, name, columns, measured, message):
     path = tmp_path / (name or ("columns.csv" if write is write_columns else "columns.hspy"))
     with pytest.raises(ValueError, match=message):

@@ -62,3 +62,13 @@ def test_nothing_found_scores_nothing_and_no_truth_is_refused():
     assert result.f1 == result.precision == result.recall == 0 and np.isnan(result.rmse)
     with pytest.raises(ValueError, match="at least two columns"):
         score_columns(mesh(10), np.empty((0, 2)), (80, 100))
+
+
+@pytest.mark.parametrize("unknown", [np.nan, np.inf])
+def test_places_that_nobody_knows_are_refused_by_name(unknown):
+    spoilt = mesh(10)
+    spoilt[3, 1] = unknown
+    with pytest.raises(ValueError, match="found must hold finite positions.*1 of 80 are NaN"):
+        score_columns(spoilt, mesh(10), (80, 100))
+    with pytest.raises(ValueError, match="true must hold finite positions.*1 of 80 are NaN"):
+        score_columns(mesh(10), spoilt, (80, 100))

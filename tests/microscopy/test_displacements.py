@@ -19,7 +19,7 @@ from cardslib.microscopy.displacements import (
 )
 from cardslib.microscopy.micrographs import grey
 from cardslib.microscopy.microscope import scan
-from cardslib.microscopy.sublattices import find_sublattices
+from cardslib.microscopy.sublattices import Lattice, Sublattices, find_sublattices
 
 REAL = Path(__file__).parents[3] / "shared" / "real"
 real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the measured images are not at {REAL}")
@@ -186,6 +186,14 @@ def test_a_column_of_a_dumbbell_is_in_the_middle_of_nothing():
     dumbbells = SimpleNamespace(position=np.concatenate([corners, corners + (5.8, 0)]), amplitude=np.repeat([1.0, 0.9], 64))
     with pytest.raises(ValueError, match="'B' has 1: there is no middle"):
         displacement_from_neighbours(find_sublattices(dumbbells), "A", "B")
+
+
+def test_without_a_gap_in_the_distances_it_is_not_said_that_there_is_one_neighbour():
+    """The middle of a cell 2.5 times as long as wide: four neighbours, others next to them, and so on."""
+    lattice = Lattice(np.diag([20.0, 50.0]), np.array([[0, 0], [0.5, 0.5]]), ("A", "B"))
+    none = Sublattices(np.empty((0, 2)), np.empty(0, int), np.empty((0, 2)), lattice)
+    with pytest.raises(ValueError, match="no gap in the distances to 'B'"):
+        displacement_from_neighbours(none, "A", "B")
 
 
 # ---------------------------------------------------------------------- measured images

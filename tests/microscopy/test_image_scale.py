@@ -48,6 +48,15 @@ def test_an_image_of_any_size_and_shape_says_the_same(shape):
     assert part.noise == pytest.approx(whole.noise, rel=0.05)
 
 
+@pytest.mark.parametrize("size", [24, 32, 48])
+def test_a_small_image_has_columns_no_narrower(size):
+    """Its ground is not taken off more finely than its columns are wide."""
+    y, x = np.indices((size, size))
+    lattice = 0.2 + 0.5 * np.exp(-(((x + 0.3) % 12 - 6) ** 2 + ((y + 0.3) % 12 - 6) ** 2) / (2 * 2.0**2))
+    noisy = lattice + 0.01 * np.random.default_rng(0).standard_normal(lattice.shape)
+    assert 1.5 < measure_scale(noisy).width < 2.2
+
+
 def test_the_noise_is_measured():
     clear = 0.2 + 0.5 * scan(single_crystal(size=40), counts=1e6).image
     noisy = clear + 0.03 * np.random.default_rng(0).standard_normal(clear.shape)

@@ -133,6 +133,17 @@ def test_the_surroundings_of_a_column_do_not_know_where_it_stands(moved):
     assert np.array_equal(around.offset, patches.offset)
 
 
+def test_a_long_column_is_taken_out_of_its_patch_as_well():
+    """As astigmatism or a drifting scan makes them: taken for round ones, they leave a rest that moves with them."""
+    y, x = np.indices((96, 96))
+    dx, dy = ((axis % 24) - 11.8 for axis in (x, y))
+    long = 0.1 + 0.6 * np.exp(-(0.65 * dx**2 - 0.5 * dx * dy + 1.35 * dy**2) / (2 * 2.5**2))
+    micrograph = Micrograph(long[None].astype(np.float32))
+    columns = find_columns(micrograph.image)
+    around = column_patches(micrograph, columns.position, 16).surroundings(columns)
+    assert np.abs(around.images - 0.1).max() < 0.05 and len(around[:0].surroundings(columns)) == 0
+
+
 def test_surroundings_of_other_columns_are_refused():
     micrograph = lattice(0)
     columns = find_columns(micrograph.image)

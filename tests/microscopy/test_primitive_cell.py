@@ -142,7 +142,9 @@ def changed(**fields):
     (changed(position=np.full((64, 2), np.nan)), "all finite"), (changed(position=np.ones((64, 3))), r"got \(64, 3\)"),
     (changed(position=np.ones((64, 2))), "different places"), (changed(amplitude=np.ones(63)), r"\(64,\); got \(63,\)"),
     (changed(amplitude=np.zeros(64)), "positive amplitude.*leave out"),
-    (changed(position=np.arange(64)[:, None] * [20.0, 3.0]), "in a plane|make a lattice")])
+    (changed(position=np.arange(64)[:, None] * [20.0, 3.0]), "in a plane|make a lattice"),
+    (some(changed(position=np.arange(64)[:, None] * [20.0, 0]), slice(9)), "must make a lattice in a plane"),
+    (some(changed(position=np.arange(64)[:, None] * [0, 20.0]), slice(12)), "must make a lattice in a plane")])
 def test_what_is_no_lattice_is_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         lattice_vectors(wrong)

@@ -11,6 +11,7 @@ from cardslib.microscopy.crystals import ferroelectric, nio_lsmo, single_crystal
 from cardslib.microscopy.image_scale import measure_scale
 from cardslib.microscopy.micrographs import grey, open_image
 from cardslib.microscopy.microscope import scan
+from cardslib.microscopy.primitive_cell import lattice_vectors
 from cardslib.microscopy.sublattices import find_sublattices, without_columns
 
 REAL = Path(__file__).parents[3] / "shared" / "real"
@@ -106,11 +107,12 @@ def test_places_are_those_beside_a():
 
 
 def test_vectors_can_be_given():
-    _, columns = columns_of(single_crystal("NiO", 60))
-    edges = np.array([[4.177, 0], [0, 4.177]])                                          # twice as long as need be
-    found = find_sublattices(SimpleNamespace(position=columns.position, amplitude=columns.amplitude * np.where(
-        np.round(columns.position.sum(1) / 2.0885) % 2, 1, 0.5)), edges)
-    assert np.array_equal(found.lattice.vectors, edges) and len(found.names) == 4
+    """Another basis of the same lattice: the same columns in the same sublattices."""
+    _, columns = columns_of(single_crystal("LSMO", 60))
+    a, b = lattice_vectors(columns)
+    found = find_sublattices(columns, [a + b, b])
+    assert np.array_equal(found.lattice.vectors, [a + b, b]) and found.names == ("A", "B")
+    assert (found.label == find_sublattices(columns).label).mean() > 0.99
 
 
 def test_a_name_that_no_sublattice_has_is_refused():
@@ -127,6 +129,19 @@ def test_vectors_that_span_no_cell_are_refused(wrong, message):
     columns.amplitude = 1 + np.random.default_rng(0).random(len(columns.amplitude))
     with pytest.raises(ValueError, match=message):
         find_sublattices(columns, wrong)
+
+
+@pytest.mark.parametrize("phase", ["LSMO", "NiO", "graphene"])
+@pytest.mark.parametrize("change", [lambda a, b: [2 * a, b], lambda a, b: [2 * a, 2 * b], lambda a, b: 500 * np.eye(2)])
+def test_vectors_that_are_not_of_the_primitive_cell_are_refused(phase, change):
+    _, columns = columns_of(single_crystal(phase, 60, tilt=2))
+    with pytest.raises(ValueError, match=r"vectors must be those of the primitive cell.*leave them out|at most 26 columns"):
+        find_sublattices(columns, change(*lattice_vectors(columns)))
+
+
+def test_of_two_phases_the_vectors_of_the_one_with_more_columns_can_be_given():
+    _, columns = columns_of(nio_lsmo(seed=4))
+    assert np.array_equal(find_sublattices(columns, lattice_vectors(columns)).label, find_sublattices(columns).label)
 
 
 # ---------------------------------------------------------------------- out of the image

@@ -4,8 +4,8 @@ import pytest
 from matplotlib import colormaps
 from matplotlib.quiver import Quiver, QuiverKey
 
-from cardslib.figures.arrows import arrows
 from cardslib.figures.style import ANGLES, Figure
+from cardslib.figures.vector_maps import arrows
 
 rng = np.random.default_rng(0)
 X, Y = np.meshgrid(np.arange(5, 100, 10.0), np.arange(5, 80, 10.0))
