@@ -26,10 +26,6 @@ def check_number(name, value, least, most=np.inf, unit=""):
 def check_unmasked(name, values):
     """`values` as an array, or a ValueError where some are masked: NumPy would hand on what lies under the mask."""
     _refuse_masked(name, values)
-    return _as_array(values)
-
-
-def _as_array(values):
     return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
 
 
@@ -106,7 +102,7 @@ def _stack(images, shape, wanted, name):
     _refuse_masked(name, images)
     axes = _axes(shape)
     try:
-        array = _as_array(images)
+        array = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
     except ValueError as problem:
         raise ValueError(f"{name} must be one {axes} array; got images of different sizes: resize them") from problem
     got = f"{name} must be {axes} {wanted}; got {array.shape} {array.dtype}"
