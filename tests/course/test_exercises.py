@@ -93,7 +93,7 @@ class TestRVAE(Exercises):
 
 
 class TestNiOLSMO(Exercises):
-    lecture = "05_nio_lsmo"
+    lecture = "06_nio_lsmo"
 
 
 class TestSpectra(Exercises):

@@ -49,7 +49,7 @@ def outputs(notebook):
 
 def test_the_lectures_are_there():
     assert {path.stem for path in LECTURES} >= {"01_autoencoder", "02_conditional_vae", "03_cards_vae", "04_rvae",
-                                                "05_nio_lsmo"}
+                                                "06_nio_lsmo"}
 
 
 def test_it_was_run_from_top_to_bottom_in_one_go(any_notebook):
