@@ -39,7 +39,7 @@ tests/.nbgrader/bin/nbgrader:
 
 # The course as a static site, in site/: it opens from the file system, needs no network, and its sliders live.
 site: $(VENV)/installed
-	$(BIN)/python -m cardslib.course.site --to site lectures/*.ipynb $(wildcard lectures/exercises/*.ipynb lectures/solutions/*.ipynb)
+	$(BIN)/python -m cardslib.course.site --to site lectures/*.ipynb lectures/GLOSSARY.md $(wildcard lectures/exercises/*.ipynb lectures/solutions/*.ipynb)
 
 bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/measure.py $(ARGS)

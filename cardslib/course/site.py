@@ -1,6 +1,6 @@
 """The course as a static site: pages that open from the file system, with no network, and whose sliders live without a kernel.
 
-    python -m cardslib.course.site --to site lectures/*.ipynb lectures/exercises/*.ipynb lectures/solutions/*.ipynb
+    python -m cardslib.course.site --to site lectures/*.ipynb lectures/exercises/*.ipynb lectures/GLOSSARY.md
 
 `LivePage` turns one executed notebook into a page; it also stands as "Live page" in JupyterLab's File → Save and Export.
 """
@@ -15,6 +15,7 @@ from jinja2 import pass_context
 from latex2mathml.converter import convert
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat.v4 import new_markdown_cell, new_notebook
 from pygments.formatters import HtmlFormatter
 from traitlets import default
 from traitlets.config import Config
@@ -65,8 +66,12 @@ class LivePage(HTMLExporter):
     def from_notebook_node(self, nb, resources=None, **options):
         nb = _with_live_explorers(nb)
         body, resources = super().from_notebook_node(nb, resources, **options)
-        body = re.sub(r'(<a [^>]*href="[^":]*)\.ipynb\b', r"\1.html", body)   # other lectures are pages as well
+        body = re.sub(r'(<a [^>]*href="[^":]*)\.(?:ipynb|md)\b', r"\1.html", body)   # lectures, glossary: pages as well
         return whole_page(title_of(nb), f'<main lang="en">\n{body}\n</main>', STYLE), resources
+
+    def from_markdown(self, path):
+        """A page of words alone, such as the glossary."""
+        return self.from_notebook_node(new_notebook(cells=[new_markdown_cell(Path(path).read_text("utf-8"))]))
 
     @pass_context
     def markdown2html(self, context, source):
@@ -141,7 +146,8 @@ def _alive(widget, still):
 def build(folder, notebooks, explorers):
     """Write the site: a page a notebook, a page an explorer, and the page that leads to them.  Returns {file: bytes}.
 
-    notebooks  paths of lectures, and of what lies in folders named as in `PARTS`; links from one to another go on working
+    notebooks  paths of lectures, and of what lies in folders named as in `PARTS`, or of pages of words (.md); links from one
+               to another go on working
     explorers  {name: (title, words, Explorer)}
     """
     entries, sizes = {part: [] for part in (*PARTS, "explorers")}, {}
@@ -156,7 +162,7 @@ def build(folder, notebooks, explorers):
 
     for path in sorted(map(Path, notebooks)):
         part = path.parent.name if path.parent.name in PARTS else ""
-        page, _ = LivePage().from_filename(str(path))
+        page, _ = LivePage().from_markdown(path) if path.suffix == ".md" else LivePage().from_filename(str(path))
         write(str(Path(part, f"{path.stem}.html")), page, part, re.search("<title>(.*?)</title>", page)[1])
     for name, (title, words, explorer) in explorers.items():
         write(f"explorers/{name}.html", _explorer_page(name, title, words, explorer), "explorers", html.escape(title),
@@ -218,7 +224,7 @@ def course_explorers():
 def main(arguments=None):
     """The command line."""
     parser = argparse.ArgumentParser(description="Build the static site of the course.")
-    parser.add_argument("notebooks", nargs="+", help="executed lectures, and exercises")
+    parser.add_argument("notebooks", nargs="+", help="executed lectures and exercises, and pages of words (.md)")
     parser.add_argument("--to", default="site", help="folder that gets the site")
     chosen = parser.parse_args(arguments)
     for file, size in build(chosen.to, chosen.notebooks, course_explorers()).items():

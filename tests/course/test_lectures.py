@@ -3,6 +3,7 @@
 Some of them hold for the solved exercises as well: those whose test asks for `any_notebook`.
 """
 
+import ast
 import json
 import re
 import statistics
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-LECTURES = sorted(Path(__file__).parents[2].glob("lectures/[0-9]*.ipynb"))
-SOLVED = sorted(Path(__file__).parents[2].glob("lectures/solutions/*.ipynb"))
+ROOT = Path(__file__).parents[2]
+LECTURES = sorted(ROOT.glob("lectures/[0-9]*.ipynb"))
+SOLVED = sorted(ROOT.glob("lectures/solutions/*.ipynb"))
 PATH_OF_A_MACHINE = re.compile(r"/(?:root|home|tmp|Users|work|mnt)/|[A-Z]:\\\\")
 
 
@@ -49,7 +51,7 @@ def outputs(notebook):
 
 def test_the_lectures_are_there():
     assert {path.stem for path in LECTURES} >= {"01_autoencoder", "02_conditional_vae", "03_cards_vae", "04_rvae",
-                                                "06_nio_lsmo"}
+                                                "05_joint_rvae", "06_nio_lsmo", "09_spectra"}
 
 
 def test_it_was_run_from_top_to_bottom_in_one_go(any_notebook):
@@ -79,6 +81,23 @@ def test_its_cells_are_short(notebook):
 
 def test_none_of_its_cells_is_long(any_notebook):
     assert max(lengths(any_notebook)) <= 20, lengths(any_notebook)
+
+
+def test_no_line_of_code_is_long(any_notebook):
+    assert not [line for cell in code(any_notebook) for line in "".join(cell["source"]).splitlines() if len(line) > 100]
+
+
+def test_its_code_is_plain(any_notebook):
+    """Alt text has its name where it is given; no pairs of lambdas; no generator is made anew for each draw."""
+    for cell in code(any_notebook):
+        for part in ast.walk(ast.parse("".join(cell["source"]))):
+            if isinstance(part, ast.Call) and ast.unparse(part.func).startswith("figures."):
+                texts = [argument for argument in part.args if isinstance(argument, (ast.Constant, ast.JoinedStr))]
+                assert not any(len(ast.unparse(text)) > 40 for text in texts), ast.unparse(part)
+            if isinstance(part, (ast.Tuple, ast.List)):
+                assert sum(isinstance(element, ast.Lambda) for element in part.elts) < 2, ast.unparse(part)
+            if isinstance(part, (ast.ListComp, ast.GeneratorExp)) and "_" in {ast.unparse(g.target) for g in part.generators}:
+                assert "default_rng(_)" not in ast.unparse(part), ast.unparse(part)
 
 
 def test_each_code_cell_is_preceded_by_prose_or_a_short_run_of_code(any_notebook):
@@ -130,6 +149,25 @@ def test_the_closing_list_mirrors_the_opening_one(notebook):
 def test_it_says_what_is_needed_how_long_it_takes_and_has_exercises(notebook):
     text = "\n".join(prose(notebook))
     assert "*You need*" in text and re.search(r"takes about \d+ seconds", text) and "**Exercises**" in text
+
+
+def test_it_names_what_it_builds_on(notebook):
+    references, = [text for text in prose(notebook) if re.search(r"^\*\*References\*\*|^#+ References", text, re.M)]
+    listed = re.split(r"\*\*References\*\*|#+ References", references)[1]
+    assert 5 <= len(re.findall(r"^(?:- |\d+\. |\* ).*\b(?:19|20)\d\d\b", listed, re.M)) <= 12
+
+
+def test_the_glossary_explains_the_words_that_link_to_it():
+    explained = re.findall(r'<a id="([\w-]+)">', (ROOT / "lectures/GLOSSARY.md").read_text(encoding="utf-8"))
+    assert len(explained) == len(set(explained))
+    linked = set()
+    for path in LECTURES + SOLVED:
+        here = re.findall(r"\]\(((?:\.\./)?)(\w+\.md)(?:#([\w-]+))?\)", "\n".join(prose(json.loads(path.read_text("utf-8")))))
+        for up, file, word in here:
+            assert file == "GLOSSARY.md" and bool(up) == (path in SOLVED) and word in explained, (path.stem, file, word)
+        linked |= {word for _, _, word in here}
+        assert len(here) >= 5 or path in SOLVED, path
+    assert not set(explained) - linked, "words that no lecture links to"
 
 
 def test_it_measures_what_it_claims(notebook):

@@ -21,7 +21,7 @@ EXPLORERS = {   # and how many sliders each has
     "cards": 5, "latent": 3, "posed": 8, "manifold": 3, "style": 2, "reconstruction": 2, "spatial": 5}
 CELLS = [
     "# A *small* lecture\n\nWith $x^2$,\n\n$$\\log p(x) \\ge \\underbrace{\\mathbb{E}\\, z}_{\\text{words}}$$\n\n"
-    "and [another](04_rvae.ipynb).",
+    "and [another](04_rvae.ipynb), and [a word](GLOSSARY.md#latent).",
     "from cardslib.explorers import CardExplorer, ManifoldExplorer\nfrom cardslib.models import VAE\n"
     "CardExplorer('heart', size=24)",
     "ManifoldExplorer(VAE((12, 12)), grid=3)",
@@ -53,9 +53,12 @@ def site(tmp_path_factory, explorers):
     (folder / "exercises").mkdir()
     asks = [make.new_markdown_cell("# Small exercises\n\nTo [the lecture](../09_small.ipynb)."), make.new_code_cell("1 + ...")]
     nbformat.write(make.new_notebook(cells=asks), folder / "exercises" / "09_small.ipynb")
+    words = "# Words\n\n" + "Something.\n\n" * 60 + '<a id="latent"></a>**Latent.** Not seen, but $z$.\n'
+    (folder / "GLOSSARY.md").write_text(words, "utf-8")
     described = {name: (f"The {name}", f"Words on {name}.", explorer) for name, explorer in explorers.items()}
-    sizes = build(folder / "site", [folder / "09_small.ipynb", folder / "exercises" / "09_small.ipynb"], described)
-    assert set(sizes) == {"index.html", "09_small.html", "exercises/09_small.html",
+    sizes = build(folder / "site", [folder / "09_small.ipynb", folder / "exercises" / "09_small.ipynb", folder / "GLOSSARY.md"],
+                  described)
+    assert set(sizes) == {"index.html", "09_small.html", "exercises/09_small.html", "GLOSSARY.html",
                           *(f"explorers/{name}.html" for name in explorers)}
     assert max(sizes.values()) <= 500_000
     return folder / "site"
@@ -260,6 +263,14 @@ def test_exercises_lead_to_their_lecture(opened):
     page = opened("exercises/09_small.html")
     page.get_by_role("link", name="the lecture").click()
     until(lambda: page.title() == "A small lecture")
+
+
+@needs_chromium
+def test_a_word_leads_to_where_the_glossary_explains_it(opened):
+    page = opened("09_small.html")
+    page.get_by_role("link", name="a word").click()
+    until(lambda: page.title() == "Words" and page.evaluate("scrollY") > 500)
+    assert page.locator("math").count() == 1 and page.get_by_text("Latent.").is_visible()
 
 
 @needs_chromium
