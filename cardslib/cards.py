@@ -10,6 +10,11 @@ from cardslib.validation import check_count, check_labels, check_number
 
 SUITS = ("club", "spade", "heart", "diamond")
 
+# Orders of the suits' rotational symmetry: a turn by 360°/order carries a suit onto itself.  A diamond is (x, y) → (-x, -y)
+# with its corners, at ±0.74 and ±1, in pairs; they are not equally far from the middle, so a quarter of a turn does not.  The
+# stem of club and spade and the tip of the heart point one way only: the three lobes of the club alone would have order 3.
+ORDERS = (1, 1, 1, 2)
+
 GREATEST_SHEAR = 31   # degrees: sheared further, a suit would reach over the edge of the picture in some direction
 
 # The lecture's four sets: half range of rotation and of shear, in degrees.

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from cardslib.models.guide import WEIGHTS, objective, prepare
+from cardslib.models.vae import VAE
 from cardslib.validation import check_count, check_number
 
 BATCH = 128
@@ -115,6 +116,8 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
     learning rate.  Until a training has come to its end with at least half of `model.steps` steps made in all, images are
     compared with one another anew, which takes for granted that they are the same images.
     """
+    if not isinstance(model, VAE):
+        raise ValueError(f"model must be a VAE; got {type(model).__name__}: the model comes first, fit(model, images)")
     images, labels = model.check(images, labels)
     _check_settings(images, epochs, seed, beta, batch, learning_rate, alignment)
     model.float()                    # made while torch's default was another
@@ -125,11 +128,12 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate or model.learning_rate,
                                                    total_steps=epochs * batches + 1)
     order, noise = torch.Generator().manual_seed(seed), torch.Generator(model.device).manual_seed(seed)
-    explored = EXPLORE * epochs if alignment is False and not model.prepared else 0   # so many epochs, if any
+    explored = 0 if model.prepared else EXPLORE * epochs   # so many epochs, if neighbours do not say how images lie
     history, start = History(), time.perf_counter()
     watchers = [watcher for watcher in (_Line() if progress else None, callback) if watcher]
     model.learning = True
-    torch.set_flush_denormal(True)   # numbers below 10⁻³⁸, of which a trained network has many, are slow: take them for zero
+    flushed = bool(torch.tensor(2e-38) * 0.1 == 0)   # torch can be told what to do with such numbers, but not asked
+    torch.set_flush_denormal(True)   # numbers below 10⁻³⁸, of which a trained network has many, are slow: take them for 0
     try:
         guide = prepare(model, images, labels, alignment)
         for watcher in watchers:
@@ -159,7 +163,7 @@ def fit(model, images, labels=None, epochs=None, seed=0, *, beta=1.0, batch=BATC
         if progress:
             print(f"interrupted after {len(history.loss)} of {epochs} epochs: the model keeps what it has learnt")
     finally:
-        torch.set_flush_denormal(False)
+        torch.set_flush_denormal(flushed)
         model.learning = False
     return history
 

@@ -24,7 +24,7 @@ IN_ROOM = {
     "similarity": ["neighbours", "spectra", "alignment", "clustering"],
     "models": ["latents", "pose", "likelihoods", "networks", "arguments", "storage", "elbo", "refinement", "vae", "guide"],
     "metrics": ["arguments", "factors", "labels", "disentanglement", "calibration", "mixtures"],
-    "figures": ["style", "plots", "maps", "vector_maps", "spectrum_images"],
+    "figures": ["wrapping", "style", "scale_bars", "drawings", "plots", "maps", "vector_maps", "spectrum_images"],
     "explorers": ["packing", "weights", "html", "sliders", "rerun", "widget", "images", "decoder", "latent", "scan",
                   "micrograph", "spectrum", "live"],
     "course": ["exercises", "release", "site"],

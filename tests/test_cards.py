@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from cardslib.cards import SETS, SUITS, Cards, card_set, make_cards, render
+from cardslib.cards import ORDERS, SETS, SUITS, Cards, card_set, make_cards, render
 from cardslib.geometry import greatest_stretch
 from cardslib.outlines import REACH, draw, outline
 
@@ -148,6 +148,14 @@ def test_the_four_suits_differ():
 def test_edges_are_antialiased():
     image = picture(SPADE)
     assert ((image > 0) & (image < 1)).sum() > 50 and (image == 1).sum() > 200
+
+
+@pytest.mark.parametrize("suit", range(4))
+def test_a_suit_lies_upon_itself_after_a_turn_of_its_symmetry_and_no_smaller_one(suit):
+    """At 2, 3, 4 and 6 times a turn: a suit's order is the largest at which hardly a pixel changes."""
+    upright = picture(suit, size=96)
+    alike = [order for order in (1, 2, 3, 4, 6) if overlap(picture(suit, 360 / order, size=96), upright) > 0.98]
+    assert max(alike) == ORDERS[suit] and len(ORDERS) == len(SUITS)
 
 
 # ---------------------------------------------------------------------- a set of cards

@@ -424,3 +424,18 @@ def test_its_optimiser_is_torchs_adam():
             network(inputs).square().sum().backward()
             optimiser.step()
     assert all(torch.equal(*weights) for weights in zip(ours.parameters(), theirs.parameters()))
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_small_numbers_are_handled_afterwards_as_before(cards, before):
+    torch.set_flush_denormal(before)
+    try:
+        fit(VAE((24, 24)), cards.images, epochs=1, progress=False)
+        assert bool(torch.tensor(2e-38) * 0.1 == 0) == before
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def test_the_model_comes_first(cards):
+    with pytest.raises(ValueError, match=r"model must be a VAE; got ndarray: the model comes first, fit\(model, images\)"):
+        fit(cards.images, VAE((24, 24)))

@@ -1,4 +1,4 @@
-"""Explorers of images, without any model: a card in any pose; reconstructions beside their originals."""
+"""Explorers of images, without any model: a card in any pose; reconstructions beside originals; one of several pictures."""
 import numpy as np
 from matplotlib.transforms import Affine2D
 
@@ -59,6 +59,25 @@ class ReconstructionExplorer(Explorer):
     def panels(self, width, image):
         original, made = self.images[image], self.made[width, image]
         return {f"through {self.widths[width]}": made, f"image {image}": original, "difference": np.abs(made - original)}
+
+
+class PictureExplorer(Explorer):
+    """One of several pictures, chosen by a slider: what a setting does to a decoded grid, say.
+
+    label     of the slider
+    pictures  {setting: (h, w)}, grey values in [0, 1], all of one size;  start: the setting that is shown first
+    """
+
+    def __init__(self, label, pictures, start=None):
+        if not pictures or len({np.shape(picture) for picture in pictures.values()}) > 1:
+            raise ValueError("pictures must hold one picture (h, w) or more, all of one size")
+        self.pictures = check_images(np.stack(list(pictures.values())))
+        self.titles = [f"{label} = {setting}" for setting in pictures]
+        super().__init__("picture", dict(setting=choice_slider(label, pictures, start)), dict(pictures=as_bytes(self.pictures)),
+                         shape=self.pictures.shape[1:], titles=self.titles, zoom=zoom_for(360, self.pictures.shape[2]))
+
+    def panels(self, setting):
+        return {self.titles[setting]: self.pictures[setting]}
 
 
 def polygons(size):

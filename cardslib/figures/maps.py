@@ -11,14 +11,16 @@ from matplotlib.colors import ListedColormap
 from PIL import Image
 from scipy.spatial import cKDTree
 
-from cardslib.figures.style import ANGLES, CLASSES, LATENTS, Figure, draw_picture, styled
+from cardslib.figures.scale_bars import check_pixel_size, draw_scale_bar
+from cardslib.figures.style import ANGLES, CLASSES, LATENTS, SIGNED, SMALL, Figure, draw_by_class, draw_picture, styled
 from cardslib.microscopy.light import SUSPICIOUS, brightness_correlation, local_brightness
-from cardslib.validation import check_labels, check_named_labels
+from cardslib.validation import check_named_labels, check_number
 
-COLOURS = {"signed": "RdBu_r", "angle": ANGLES, "latent": LATENTS}   # RdBu_r is white at zero: displacements, strains
+COLOURS = {"signed": SIGNED, "angle": ANGLES, "latent": LATENTS}
 FOUND, TRUE = "#E69F00", "#56B4E9"   # Okabe & Ito's orange and blue, seen on dark and on bright pixels
 MAP_PIXELS = 252       # along the longer edge of a map: finer would not be seen, and is heavy
 PICTURE_PIXELS = 1.4 * MAP_PIXELS   # ... of an image without a map
+WORDS = 0.5            # inches: a line of title above images, and scale bars below
 GREYS = 11             # of a noisy image in a figure
 WARNING, DISCREET = "#B2182B", "#777777"   # of words on white: a red that stands out, and a grey that does not
 REACH = 0.9            # of a column's cell, in units of the mean distance from column to column
@@ -29,26 +31,42 @@ class Map:
     """A quantity of each column, and how it is drawn.
 
     values   (n,);  unit: of them
-    colours  "signed": about zero, zero is white;  "angle": cyclic colours, values about zero;  "latent": from dark to bright
-    span     colours reach ±span; by default 98 in 100 values lie within
+    colours  "signed": about zero, which is white: displacements, strains, and angles of a few degrees;  "angle": cyclic, for
+             angles that may be any;  "latent": from dark to bright
+    span     signed colours, or those of a latent, reach ±span; by default 98 in 100 values lie within
+    period   of an angle, in the unit of the values: 360, 180 or 90 degrees, as the symmetry has it
     """
 
     values: np.ndarray
     unit: str = ""
     colours: str = "latent"
     span: float | None = None
+    period: float | None = None
 
     def __post_init__(self):
         if self.colours not in COLOURS:
             raise ValueError(f"colours must be 'signed', 'angle' or 'latent'; got {self.colours!r}")
+        if (self.colours == "angle") != (self.period is not None):
+            raise ValueError(f"period must be given with colours='angle', which are cyclic, and only with them; got "
+                             f"{self.period!r} with {self.colours!r}: use colours='signed' for angles of a few degrees, or "
+                             f"colours='angle', period=360")
+        if self.period is not None:
+            check_number("period", self.period, np.finfo(float).tiny)
+
+    @property
+    def painted(self):
+        """The values as floats (n,); those of an angle from minus half a period to half a period."""
+        values = np.asarray(self.values, float)
+        return values if self.period is None else (values + self.period / 2) % self.period - self.period / 2
 
     @property
     def limits(self):
         """The least and the largest value that colours tell apart."""
-        values = np.asarray(self.values, float)
+        if self.period is not None:
+            return -self.period / 2, self.period / 2
         if self.span is not None:
             return -self.span, self.span
-        low, high = np.nanquantile(values, (0.01, 0.99))
+        low, high = np.nanquantile(self.painted, (0.01, 0.99))
         if self.colours == "latent":
             return (low, high) if high > low + 1e-6 else (low - 1, high + 1)
         furthest = max(-low, high, 1e-6)
@@ -56,28 +74,29 @@ class Map:
 
 
 @styled
-def column_maps(image, position, panels, alt, per_row=None, width=9.2, kind=None):
+def column_maps(image, position, panels, alt, per_row=None, width=9.2, kind=None, pixel_size=None):
     """Figure of maps: panels is {title: Map}, on a micrograph's image (h, w).
 
-    position  (n, 2) of the columns, x and y in pixels: one for each of a map's values
-    per_row   panels to a row; by default three, or one if the image is long
-    kind      (n,) whole numbers from 0: the kind of each column, where kinds are known
+    position    (n, 2) of the columns, x and y in pixels: one for each of a map's values
+    per_row     panels to a row; by default three, or one if the image is long
+    kind        (n,) whole numbers from 0: the kind of each column, where kinds are known
+    pixel_size  Å: of the scale bar, which else counts pixels
 
     Below each map stands its correlation with the local brightness, within kinds where they are given (they may differ in
     brightness by nature); above 0.5, either way, with a warning, which the alt text repeats: the map may be one of the light.
     """
-    position = _positions(position)
+    position, pixel_size = _positions(position), check_pixel_size(pixel_size)
     height, across = np.shape(image)
     per_row = min(per_row or (1 if across > 2.5 * height else 3), len(panels))
     rows = ceil(len(panels) / per_row)
-    figure = Figure(width, rows * ((width / per_row - 0.55) * height / across + 0.45), alt)   # inches for bar, title and light
+    figure = Figure(width, rows * ((width / per_row - 0.55) * height / across + WORDS), alt)   # inches for the bar of colours
     beneath, cell = _beneath(image), _cells(position, (height, across))
     brightness = local_brightness(image, position)
     for number, (title, panel) in enumerate(panels.items(), 1):
         if np.shape(panel.values) != (len(position),):
             raise ValueError(f"the map {title!r} must have one value a column, {len(position)}; got {np.shape(panel.values)}")
         axes = figure.add_subplot(rows, per_row, number)
-        _draw_whole(axes, beneath, image, title)
+        _draw_whole(axes, beneath, image, title, pixel_size)
         _draw_map(axes, cell, panel, image)
         light = brightness_correlation(panel.values, brightness, kind)
         _draw_light(axes, light)
@@ -87,48 +106,56 @@ def column_maps(image, position, panels, alt, per_row=None, width=9.2, kind=None
 
 
 @styled
-def overview(image, region, alt, width=7.4):
-    """Figure of an image (h, w), as a whole and in a part: region (left, top, right, bottom) in pixels."""
+def overview(image, region, alt, width=7.4, pixel_size=None):
+    """Figure of an image (h, w), as a whole and in a part: region (left, top, right, bottom) in pixels.
+
+    pixel_size  Å: of the scale bars, which else count pixels
+    """
     x0, y0, x1, y1 = region
+    pixel_size = check_pixel_size(pixel_size)
     height, across = np.shape(image)
-    figure = Figure(width, (width / 2 - 0.1) * max(height / across, (y1 - y0) / (x1 - x0)) + 0.35, alt)
+    figure = Figure(width, (width / 2 - 0.1) * max(height / across, (y1 - y0) / (x1 - x0)) + WORDS, alt)
     whole, part = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
-    _draw_whole(whole, _few_greys(_shrunk(image, PICTURE_PIXELS)), image, f"{across}×{height} pixels")
+    _draw_whole(whole, _few_greys(_shrunk(image, PICTURE_PIXELS)), image, f"{across}×{height} pixels", pixel_size)
     _draw_frame(whole, region, FOUND, 1.5)
-    _draw_part(part, image, region, "the part in the frame")
+    _draw_part(part, image, region, "the part in the frame", pixel_size)
     return figure
 
 
 @styled
-def labelled_image(image, position, labels, names, alt, region=None, width=8.4):
+def labelled_image(image, position, labels, names, alt, region=None, width=8.4, pixel_size=None):
     """Figure of an image (h, w) beside the same with its columns coloured by class: labels (n,) and the classes' names.
 
-    region  (left, top, right, bottom) in pixels: the part of the image that the left one shows; by default all of it
+    region      (left, top, right, bottom) in pixels: the part of the image that the left one shows; by default all of it
+    pixel_size  Å: of the scale bars, which else count pixels
     """
     position, labels = _positions(position), check_named_labels(labels, names, len(position))
+    pixel_size = check_pixel_size(pixel_size)
     height, across = np.shape(image)
-    figure = Figure(width, (width / 2 - 0.4) * height / across + 0.35, alt)
+    figure = Figure(width, (width / 2 - 0.4) * height / across + WORDS, alt)
     recorded, labelled = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
-    _draw_whole(labelled, _beneath(image), image, "columns by kind")
+    _draw_whole(labelled, _beneath(image), image, "columns by kind", pixel_size)
     _draw_classes(labelled, _cells(position, (height, across)), labels, names, image)
     if region is None:
-        draw_picture(recorded, _few_greys(_shrunk(image, PICTURE_PIXELS)), "as it was recorded")
+        _draw_whole(recorded, _few_greys(_shrunk(image, PICTURE_PIXELS)), image, "as it was recorded", pixel_size)
     else:
-        _draw_part(recorded, image, region, "a part of it")
+        _draw_part(recorded, image, region, "a part of it", pixel_size)
         _draw_frame(labelled, region, "#000000", 1)
     figure.legend(*labelled.get_legend_handles_labels(), loc="outside lower center", ncols=len(names))
     return figure
 
 
 @styled
-def found_columns(image, finds, alt, region, true=None, width=8.4):
+def found_columns(image, finds, alt, region, true=None, width=8.4, pixel_size=None):
     """Figure of a part of an image with the columns that each finder found: finds is {name: position (n, 2)}.
 
-    region  (left, top, right, bottom) in pixels
-    true    (m, 2) of all columns that there are: crosses
+    region      (left, top, right, bottom) in pixels
+    true        (m, 2) of all columns that there are: crosses
+    pixel_size  Å: of the scale bars, which else count pixels
     """
     x0, y0, x1, y1 = region
-    figure = Figure(width, width / len(finds) * (y1 - y0) / (x1 - x0) + 0.25, alt)
+    pixel_size = check_pixel_size(pixel_size)
+    figure = Figure(width, width / len(finds) * (y1 - y0) / (x1 - x0) + WORDS, alt)
     for number, (name, position) in enumerate(finds.items(), 1):
         axes = figure.add_subplot(1, len(finds), number)
         draw_picture(axes, _few_greys(image[y0:y1, x0:x1]), name)
@@ -136,6 +163,7 @@ def found_columns(image, finds, alt, region, true=None, width=8.4):
         if true is not None:
             axes.scatter(*(_positions(true) - (x0, y0)).T, s=16, color=TRUE, marker="+", linewidths=1.0)
         axes.set(xlim=(-0.5, x1 - x0 - 0.5), ylim=(y1 - y0 - 0.5, -0.5))
+        draw_scale_bar(axes, pixel_size)
     return figure
 
 
@@ -143,20 +171,18 @@ def found_columns(image, finds, alt, region, true=None, width=8.4):
 def against_truth(panels, labels, names, alt):
     """Figure of found against true quantities, one panel each: panels is {title: (true, found, unit)}, each (n,).
 
-    Coloured by class: labels (n,) and the classes' names; along the thin line both are the same.
+    A panel has one unit: degrees and picometres never share an axis.  Coloured by class: labels (n,) and the classes' names;
+    along the thin line both are the same.
     """
     figure = Figure(min(10.2, 3.5 * len(panels) + 0.8), 3.5, alt)
+    styles = [dict(color=_class_colour(index), marker="o", s=SMALL, label=str(name)) for index, name in enumerate(names)]
     for number, (title, (true, found, unit)) in enumerate(panels.items(), 1):
-        true, found = np.asarray(true), np.asarray(found)
         axes = figure.add_subplot(1, len(panels), number)
-        for index, name in enumerate(names):
-            chosen = check_labels(labels, len(true), len(names)) == index
-            axes.scatter(true[chosen], found[chosen], s=5, color=_class_colour(index), linewidths=0, alpha=0.5, label=str(name))
+        draw_by_class(axes, np.asarray(true), np.asarray(found), labels, styles, number == len(panels))
         furthest = np.abs(true).max()
         axes.plot([-furthest, furthest], [-furthest, furthest], color="#777777", lw=0.8, zorder=0)
         axes.set(title=title, xlabel=f"true ({unit})", ylabel=f"found ({unit})")
         axes.set_box_aspect(1)
-    axes.legend(markerscale=3, handletextpad=0.2, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
@@ -194,17 +220,19 @@ def _extent(image):
     return -0.5, width - 0.5, height - 0.5, -0.5
 
 
-def _draw_whole(axes, picture, image, title):
-    """A picture of the whole image, on axes that count the image's pixels."""
+def _draw_whole(axes, picture, image, title, pixel_size):
+    """A picture of the whole image with its scale bar, on axes that count the image's pixels."""
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=_extent(image))
     axes.set_axis_off()
     axes.set_title(title)
+    draw_scale_bar(axes, pixel_size)
 
 
-def _draw_part(axes, image, region, title):
-    """A part of the image, its size after the title."""
+def _draw_part(axes, image, region, title, pixel_size):
+    """A part of the image with its scale bar, its size after the title."""
     x0, y0, x1, y1 = region
     draw_picture(axes, _few_greys(image[y0:y1, x0:x1]), f"{title}, {x1 - x0}×{y1 - y0} pixels")
+    draw_scale_bar(axes, pixel_size)
 
 
 def _draw_frame(axes, region, colour, width):
@@ -229,7 +257,7 @@ def _cells(position, shape):
 def _draw_map(axes, cell, panel, image):
     """A `Map` painted in the columns' cells, and the bar that says which colour is which value."""
     low, high = panel.limits
-    painted = np.ma.masked_where(cell < 0, np.asarray(panel.values, float)[cell])
+    painted = np.ma.masked_where(cell < 0, panel.painted[cell])
     drawn = axes.imshow(painted, cmap=COLOURS[panel.colours], vmin=low, vmax=high, extent=_extent(image),
                         interpolation="nearest")
     bar = axes.figure.colorbar(drawn, ax=axes, shrink=0.75, aspect=25, pad=0.02, format=_with_unit(panel.unit),
@@ -265,5 +293,5 @@ def _class_colour(index):
 
 
 def _with_unit(unit):
-    """How the ticks of a bar are written: with a true minus and the unit."""
-    return lambda value, _: f"{value:.3g}{unit}".replace("-", "−")
+    """How the ticks of a bar are written: three digits, or all of a whole number, with a true minus and the unit."""
+    return lambda value, _: (f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}").replace("-", "−") + unit

@@ -6,15 +6,20 @@ import numpy as np
 from cardslib.cards import SUITS
 from cardslib.figures.style import (
     CLASSES,
+    DPI,
     Figure,
     draw_against,
     draw_distribution,
+    draw_legend_above,
     draw_picture,
     draw_representation,
     mosaic,
     styled,
 )
+from cardslib.figures.wrapping import break_text
 
+GAP = 0.08   # inches between rows of images, and between words and images
+LEGEND_COLUMNS = 2
 CURVES = (("#0072B2", "o-"), ("#D55E00", "s--"), ("#009E73", "^-."), ("#CC79A7", "D:"))   # told apart without colour, too
 
 
@@ -28,18 +33,38 @@ def examples(images, alt, per_row=8, width=8.0):
 
 
 @styled
-def rows_of_images(rows, alt):
-    """Figure with one row of images a name: rows is {name: (n, h, w)}, the same n in each.  Originals over reconstructions."""
-    per_row, width, gap = max(len(images) for images in rows.values()), 8.0, 0.08   # inches
-    margin = 0.09 * max(len(name) for name in rows) + 0.1   # for the names: about 0.09 inches a letter
-    height = (width - margin) / per_row + gap               # of a row, with what lies between it and the next
-    figure = Figure(width, height * len(rows), alt, layout=None)
-    for number, (name, images) in enumerate(rows.items()):
-        bottom = 1 - (number + 1) / len(rows)
-        axes = figure.add_axes((margin / width, bottom, 1 - margin / width, (1 - gap / height) / len(rows)))
+def rows_of_images(rows, alt, columns=None):
+    """Figure with one row of images a name: rows is {name: (n, h, w)}, the same n in each.  Originals over reconstructions.
+
+    columns  names of the n columns, above them
+    """
+    per_row, width = max(len(images) for images in rows.values()), 8.0              # inches
+    if columns is not None and len(columns) != per_row:
+        raise ValueError(f"columns must hold a name for each of the {per_row} columns; got {len(columns)}")
+    figure = Figure(width, 1.0, alt, layout=None)           # as high as its rows turn out to be
+    names = [figure.text(0, 0, name, ha="right", va="center") for name in rows]
+    margin = max(name.get_window_extent().width for name in names) / DPI + 2 * GAP
+    across, down = np.shape(next(iter(rows.values())))[:0:-1]
+    height = (width - margin) / per_row * down / across + GAP                       # of a row, and what lies below it
+    above = _columns_named(figure, columns, margin, width) if columns is not None else 0.0
+    figure.set_size_inches(width, height * len(rows) + above)
+    share = height / (height * len(rows) + above)           # of the figure's height: a row
+    for number, (name, images) in enumerate(zip(names, rows.values())):
+        bottom = share * (len(rows) - 1 - number)
+        axes = figure.add_axes((margin / width, bottom, 1 - margin / width, share * (1 - GAP / height)))
         draw_picture(axes, mosaic(np.asarray(images), per_row))
-        figure.text((margin - gap) / width, bottom + 0.46 / len(rows), name, ha="right", va="center")
+        name.set_position(((margin - GAP) / width, bottom + share * 0.46))
     return figure
+
+
+def _columns_named(figure, columns, margin, width):
+    """The names of columns at the top of a figure, broken into lines where they are too long; their height in inches."""
+    room = (width - margin) / len(columns)                  # inches, of a column
+    names = [figure.text((margin + (number + 0.5) * room) / width, 1, str(name), ha="center", va="top", fontsize=8)
+             for number, name in enumerate(columns)]
+    for name in names:
+        break_text(name, (room - GAP) * DPI)
+    return max(name.get_window_extent().height for name in names) / DPI + GAP
 
 
 @styled
@@ -55,8 +80,9 @@ def latent_distribution(content, labels=None, names=None, values=None, unit="", 
                         title="Latent distribution", alt=None):
     """Figure of the first two content latents (n, c ≥ 2) of a data set, a point an image.
 
-    coloured by class: labels (n,) and the classes' names; or by a quantity: values (n,) with its unit; cyclic for angles
-    in degrees.
+    coloured by class: labels (n,) and the classes' names; or by a quantity: values (n,) with its unit.
+    cyclic  the values are angles in degrees: colours are cyclic if they span more than half a circle, so that ±180° are one
+            colour, and else run from blue by way of grey, at zero, to red
     """
     figure = Figure(5.2, 4.4, alt or f"Scatter plot of the two latents: {title}.")
     draw_distribution(figure.add_subplot(), content, labels, names, values, unit, cyclic, title)
@@ -88,7 +114,7 @@ def distributions(panels, alt, labels=None, names=None, values=None, unit="", cy
 
 
 @styled
-def cards_study(cards, content, representation, name, span=2.0, angle=None):
+def cards_study(cards, content, representation, name, span=2.0, angle=None, alt=None):
     """The slides' two rows for one set of cards, in one figure.
 
     Above: example of data | latent representation.  Below: the latent distribution three times, coloured by suit, by shear
@@ -96,8 +122,8 @@ def cards_study(cards, content, representation, name, span=2.0, angle=None):
     content (n, 2): the latents of the cards; representation: the decoded `latent_grid` with this `span`.
     """
     third = "by angle" if angle is None else "by nothing: the encoded angle against the true angle"
-    figure = Figure(10.2, 7.6, f"{name}. Above: examples of the cards, and the decoded grid of the two latents. Below: the "
-                               f"latent distribution coloured by suit, by shear and {third}.")
+    figure = Figure(10.2, 7.6, alt or f"{name}. Above: examples of the cards, and the decoded grid of the two latents. Below: "
+                                      f"the latent distribution coloured by suit, by shear and {third}.")
     above, below = figure.subfigures(2, 1, height_ratios=(1.2, 1))
     draw_picture(above.add_subplot(1, 2, 1), mosaic(cards.images[:64], 8), f"{name}: example of data")
     draw_representation(above.add_subplot(1, 2, 2), representation, span, "Latent representation")
@@ -129,28 +155,28 @@ def loss_by_term(history, alt=None):
 
     Beside the divergences, by their own names, is what guided the model while it learnt; it is no part of −ELBO.
     """
-    figure = Figure(8, 2.6, alt or "Two line plots against the epoch: minus ELBO and its reconstruction term; the divergences.")
+    figure = Figure(8, 3.2, alt or "Two line plots against the epoch: minus ELBO and its reconstruction term; the divergences.")
     left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
     _draw_loss(left, history, len(history.loss))
     divergences = dict(history.terms)
     reconstruction = divergences.pop("reconstruction", [])   # none, if the training was stopped in its first epoch
     left.plot(_epochs(history, reconstruction), reconstruction, "--", color="#D55E00", lw=1.6,
               label="reconstruction (−log-likelihood)")
-    lines = {f"divergence of {name}": values for name, values in divergences.items()} | history.guidance
+    lines = {f"divergence of {name}": values for name, values in divergences.items()}
+    lines |= {f"guidance: {name}": values for name, values in history.guidance.items()}
     for number, (name, values) in enumerate(lines.items()):
         right.plot(_epochs(history, values), values, "-" if number < 4 else "--", color=CLASSES[6 - number], lw=1.6, label=name)
     right.set(xlabel="epoch", ylabel="nats an image", ylim=(0, None))
-    for axes in (left, right):
-        if axes.lines:
-            axes.legend()
+    draw_legend_above(left, 1)
+    draw_legend_above(right, 2)
     return figure
 
 
 @styled
-def training_view(images, content, labels, names, history, epochs, span=3.0):
+def training_view(images, content, labels, names, history, epochs, span=3.0, alt=None):
     """Figure of a model while it learns: the decoded grid, the latent cloud, and the loss so far of `epochs` epochs."""
-    figure = Figure(10.2, 3.5, "A model while it learns: the decoded grid of its two latents, the cloud of the latents of the "
-                               "data, and minus ELBO against the epoch.", layout=None)
+    figure = Figure(10.2, 3.5, alt or "A model while it learns: the decoded grid of its two latents, the cloud of the latents "
+                                      "of the data, and minus ELBO against the epoch.", layout=None)
     figure.subplots_adjust(0.05, 0.15, 0.98, 0.9, wspace=0.3)   # fixed: the panels must not move from frame to frame
     draw_representation(figure.add_subplot(1, 3, 1), images, span, "decoded grid")
     cloud = figure.add_subplot(1, 3, 2)
@@ -159,24 +185,32 @@ def training_view(images, content, labels, names, history, epochs, span=3.0):
     cloud.set(xlim=(-4, 4), ylim=(-4, 4))
     loss = figure.add_subplot(1, 3, 3)
     _draw_loss(loss, history, epochs)
+    loss.set_ylabel("−ELBO, nats an image")
     loss.set_title(f"epoch {len(history.loss)} of {epochs}")
     return figure
 
 
 @styled
 def curves(x, lines, xlabel, ylabel, alt, log=False):
-    """Figure of up to four curves against one x: lines is {name: (n,)}; or, if x is None, {name: (x, y)}."""
-    if len(lines) > len(CURVES):
-        raise ValueError(f"lines must hold at most {len(CURVES)} curves; got {len(lines)}: draw two figures")
-    figure = Figure(5.6, 3.2, alt)
-    axes = figure.add_subplot()
-    for (name, line), (colour, style) in zip(lines.items(), CURVES):
-        axes.plot(*(line if x is None else (x, line)), style, color=colour, label=name)
-    axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log else "linear")
-    if log and x is not None:
-        axes.set_xticks(x, [str(tick) for tick in x])
-        axes.minorticks_off()
-    axes.legend()
+    """Figure of up to four curves against one x: lines is {name: (n,)}; or, if x is None, {name: (x, y)}.
+
+    Where they have different units, which share no axis, each has its panel: ylabel None, and lines {ylabel: {name: …}}.
+    """
+    panels = {ylabel: lines} if ylabel is not None else lines
+    most = max(map(len, panels.values()))
+    if most > len(CURVES):
+        raise ValueError(f"lines must hold at most {len(CURVES)} curves; got {most}: draw two figures")
+    rows = ceil(most / LEGEND_COLUMNS)
+    figure = Figure(5.6 if len(panels) == 1 else min(10.2, 4.4 * len(panels)), 3.0 + 0.2 * rows, alt)
+    for number, (label, of_panel) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(1, len(panels), number)
+        for (name, line), (colour, style) in zip(of_panel.items(), CURVES):
+            axes.plot(*(line if x is None else (x, line)), style, color=colour, label=name)
+        axes.set(xlabel=xlabel, ylabel=label, xscale="log" if log else "linear")
+        if log and x is not None:
+            axes.set_xticks(x, [str(tick) for tick in x])
+            axes.minorticks_off()
+        draw_legend_above(axes, LEGEND_COLUMNS)
     return figure
 
 

@@ -13,6 +13,7 @@ from cardslib.metrics.calibration import coverage, z_scores, z_spread
 from cardslib.metrics.disentanglement import dci, mig, readable, sap
 from cardslib.metrics.factors import (
     angle_error,
+    angle_errors,
     circular_correlation,
     circular_linear_correlation,
     rank_correlation,
@@ -27,7 +28,7 @@ from cardslib.metrics.mixtures import (
     spectral_angles,
 )
 
-__all__ = ["abundance_r2", "abundance_rmse", "angle_error", "circular_correlation", "circular_linear_correlation",
-           "cluster_accuracy", "coverage", "dci", "label_information", "matched_accuracy", "matching_abundances",
-           "matching_spectra", "mig", "probe_accuracy", "rank_correlation", "rank_correlation_within", "readable", "sap",
-           "spectral_angles", "z_scores", "z_spread"]
+__all__ = ["abundance_r2", "abundance_rmse", "angle_error", "angle_errors", "circular_correlation",
+           "circular_linear_correlation", "cluster_accuracy", "coverage", "dci", "label_information", "matched_accuracy",
+           "matching_abundances", "matching_spectra", "mig", "probe_accuracy", "rank_correlation", "rank_correlation_within",
+           "readable", "sap", "spectral_angles", "z_scores", "z_spread"]

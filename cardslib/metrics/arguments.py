@@ -42,11 +42,19 @@ def check_content(content, least=1):
 
 def check_classes(labels):
     """Labels (n,), whole numbers of at least two classes."""
+    labels = check_whole_numbers("labels", labels)
+    if len(np.unique(labels)) < 2:
+        raise ValueError(f"labels must be of at least two classes; got {labels[0]} only: there is nothing to compare")
+    return labels
+
+
+def check_whole_numbers(name, labels):
+    """Labels, or groups, (n,), as an array."""
     labels = np.asarray(labels)
-    if labels.dtype.kind not in "iu" or labels.ndim != 1 or len(np.unique(labels)) < 2:
-        cure = "labels.argmax(1)" if labels.ndim == 2 else "numpy.unique(labels, return_inverse=True)[1]"
-        raise ValueError(f"labels must be (n,) whole numbers of at least two classes; got {labels.shape} {labels.dtype}: use "
-                         f"{cure} if they are classes in another form")
+    if labels.dtype.kind not in "iu" or labels.ndim != 1 or not len(labels):
+        cure = f"{name}.argmax(1)" if labels.ndim == 2 else f"numpy.unique({name}, return_inverse=True)[1]"
+        raise ValueError(f"{name} must be (n,) whole numbers; got {labels.shape} {labels.dtype}: use {cure} if they are "
+                         f"classes in another form")
     return labels
 
 

@@ -5,8 +5,9 @@ from sklearn.linear_model import LinearRegression
 
 from cardslib.geometry import wrap
 from cardslib.metrics.arguments import check_classes, check_content, check_pair, check_rows_match, is_constant
-from cardslib.validation import check_count
+from cardslib.validation import check_count, check_labels
 
+MOST = 0.95      # quantile of a class's errors that is told beside their median
 MEDIANS = 720    # images at most that are tried as the circular median: as fine as half degrees, and the time bounded
 
 
@@ -72,6 +73,25 @@ def angle_error(encoded, true, order=1):
     check_count("order", order)
     errors = [_from_median(order * (sense * encoded - true)) / order for sense in (1, -1)]
     return np.degrees(min(errors, key=np.mean))
+
+
+def angle_errors(encoded, true, labels, orders):
+    """Median and 95th percentile of the `angle_error` of each class by itself, in *degrees*: (classes, 2).
+
+    encoded, true  (n,) radians
+    labels         (n,) whole numbers from 0: the class of each image; of every class at least two
+    orders         of the rotational symmetry of each class, such as `cards.ORDERS`
+
+    Each class has a zero and a handedness of its own: how well they agree from class to class is not in these numbers.
+    """
+    encoded, true = check_pair(encoded, true)
+    labels = check_labels(labels, len(true), len(orders))
+    images = np.bincount(labels, minlength=len(orders))
+    if images.min() < 2:
+        raise ValueError(f"labels must name at least two images of each class in orders; got {images.tolist()}: leave out the "
+                         f"orders of classes that are not there")
+    errors = [angle_error(encoded[labels == one], true[labels == one], order) for one, order in enumerate(orders)]
+    return np.array([np.quantile(of_class, (0.5, MOST)) for of_class in errors])
 
 
 def _from_median(angles):

@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cardslib.metrics.arguments import check_classes, check_content, check_rows_match
+from cardslib.metrics.arguments import check_classes, check_content, check_rows_match, check_whole_numbers
 
 SEED = 0         # of the k-means: the score is the same each time
 
@@ -48,7 +48,10 @@ def cluster_accuracy(content, labels):
 
 
 def matched_accuracy(groups, labels):
-    """Share of images whose group is their label's, under the best one-to-one matching of groups to labels (Hungarian)."""
-    groups, labels = check_rows_match(check_classes(groups), check_classes(labels))
+    """Share of images whose group is their label's, under the best one-to-one matching of groups to labels (Hungarian).
+
+    groups (n,) and labels (n,), whole numbers.  If all are in one group: the share of the most frequent label.
+    """
+    groups, labels = check_rows_match(check_whole_numbers("groups", groups), check_classes(labels))
     counts = confusion_matrix(labels, groups)
     return float(counts[linear_sum_assignment(-counts)].sum() / len(labels))

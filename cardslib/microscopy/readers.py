@@ -19,7 +19,8 @@ PICTURES = {".tif": "TIFF", ".tiff": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".jp
             ".pgm": "PPM", ".ppm": "PPM"}                                               # Pillow's names
 ARRAYS = ".npy", ".npz"
 TIF_HEADER = 8              # bytes
-DESCRIPTION, RESOLUTION = 270, 282          # tags of a tif: text, and pixels a unit of length along x
+DESCRIPTION, RESOLUTION, RESOLUTION_Y = 270, 282, 283   # tags of a tif: text, and pixels a unit of length along x and y
+SAMPLE_FORMAT, SIGNED = 339, (2,)           # ... and whether whole numbers have a sign
 GATAN_UNIT, GATAN_SCALE = 65003, 65009      # Gatan's own: a unit of length, and how many of them a pixel is across
 
 
@@ -85,6 +86,8 @@ def _read_picture(path):
             warnings.simplefilter("ignore")                                             # sizes are checked here, below
             with Image.open(path, formats=tuple(PICTURES.values())) as picture:
                 count = getattr(picture, "n_frames", 1)
+                if count < _frames_promised(picture):                                   # all after one header, or cut off
+                    return _read_imagej_stack(path, _frames_promised(picture))
                 check_size((count, picture.height, picture.width), path)
                 pixel_size = _pixel_size_of_tif(picture)                                # of the first frame
                 return np.stack(_frames_of_picture(picture, count, path)), pixel_size
@@ -98,6 +101,15 @@ def _read_picture(path):
         if str(path) in str(problem):
             raise
         raise ValueError(f"{path} is not a whole image file ({problem}): it may be truncated; copy it again") from problem
+
+
+def _read_imagej_stack(path, promised):
+    """Frames and pixel size of a tif whose frames do not all have a header of their own, as ImageJ writes large ones."""
+    values, size = _read_image_signal(path)
+    found = len(values) if values.ndim == 3 else 1
+    if found < promised:
+        raise ValueError(f"{path} is not a whole image file: it promises {promised} frames and holds {found}; copy it again")
+    return values, size
 
 
 def _is_tif(path):
@@ -127,7 +139,9 @@ def _frames_of_picture(picture, count, path):
 def _grey_values(picture, path):
     """Of one frame; a colour picture is taken if its channels are all alike."""
     if picture.mode in ("1", "L", "I", "F") or picture.mode.startswith("I;16"):
-        return np.asarray(picture)
+        values = np.asarray(picture)
+        signed = values.dtype == np.uint8 and getattr(picture, "tag_v2", {}).get(SAMPLE_FORMAT) == SIGNED
+        return values.view(np.int8) if signed else values                               # Pillow has no mode for them
     channels = np.asarray(picture.convert("RGB"))
     if (channels == channels[..., :1]).all():
         return channels[..., 0]
@@ -140,12 +154,25 @@ def _pixel_size_of_tif(picture):
     try:
         if GATAN_SCALE in tags:
             return in_angstrom(float(tags[GATAN_SCALE]), _text(tags.get(GATAN_UNIT, "")))
-        words = dict(line.partition("=")[::2] for line in _text(tags.get(DESCRIPTION, "")).splitlines())
-        if "ImageJ" in words and RESOLUTION in tags:
-            return in_angstrom(1 / float(tags[RESOLUTION]), words.get("unit", ""))
+        words = _words_of_imagej(tags)
+        if RESOLUTION in tags and words:
+            along = (float(tags[name]) for name in (RESOLUTION_Y, RESOLUTION) if name in tags)
+            return pixel_size([dict(scale=1 / pixels, units=words.get("unit", "")) for pixels in along])
     except (TypeError, ValueError, ZeroDivisionError):
         pass                                                                            # tags that make no sense say nothing
     return None
+
+
+def _frames_promised(picture):
+    """How many frames a tif of ImageJ's says that it has; 0 if it does not say."""
+    words = _words_of_imagej(getattr(picture, "tag_v2", {}))
+    return int(words["images"]) if words.get("images", "").isdecimal() else 0
+
+
+def _words_of_imagej(tags):
+    """What ImageJ wrote into the description of a tif, by name: {} if it did not write it."""
+    words = dict(line.partition("=")[::2] for line in _text(tags.get(DESCRIPTION, "")).splitlines())
+    return words if "ImageJ" in words else {}
 
 
 def _text(value):

@@ -6,6 +6,7 @@ seen them (similarity), and while it learns they are held to lie as their neighb
 """
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -15,6 +16,9 @@ from cardslib.models.pose import nearest_orientation
 from cardslib.records import Record
 
 ALIKE = 0.017      # radians (1°), or as a share: the width of the prior "similar images lie alike"
+# Widths of the angle's prior: an alignment whose angles have a larger root mean square is none that the prior allows.  Pictures
+# with a symmetry may come out as any of their copies: a square turned by 90°, which costs 14 nats if the width is 0.3.
+ASTRAY = 1.5
 CANDIDATES = 3     # for each neighbour that is kept, where neighbours must tell groups of images apart
 PIXELS_SKIPPED, IMAGES_SKIPPED = 4, 4   # one pixel in four is decoded pointwise; one image in four teaches the logits
 WEIGHTS = {"neighbours": 1, "choice": 20}   # of what is taken off the bound
@@ -58,7 +62,8 @@ def prepare(model, images, labels=None, alignment=True):
 
 
 def ask_neighbours(model, images, labels, alignment):
-    """The `Guide` of images (n, h, w), or spectra, for a model with orientations or groups to choose from.
+    """The `Guide` of images (n, h, w), or spectra, for a model with orientations or groups to choose from; None if there is
+    nothing that the neighbours can say of them.
 
     labels     (n,) the groups that are known, -1 where none is, or None
     alignment  True, or an `Alignment` that is known from elsewhere
@@ -71,9 +76,11 @@ def ask_neighbours(model, images, labels, alignment):
         graph = _similar(model, images, turns, "shift" in widths, None if labels is None else labels >= 0)
     if model.groups:
         group = torch.from_numpy(cluster(graph, model.groups, labels)).to(model.device)
+    if turns and alignment is True:
+        alignment = align_graph(graph, axis="shear" in widths)
+        turns = np.sqrt((alignment.angle**2).mean()) <= ASTRAY * widths["angle"]
     if not turns:
-        return Guide(orientation, group=group)
-    alignment = align_graph(graph, axis="shear" in widths) if alignment is True else alignment
+        return Guide(orientation, group=group) if model.groups else None
     alignment = alignment.tensors(model.device)
     return Guide(nearest_orientation(alignment.angle, model.orientations), alignment, group)
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cardslib.transforms import crops, orientations, pixel_grid, rotated_copies
+from cardslib.transforms import crops, pixel_grid, rotated_copies
 
 HIDDEN_LAYERS = 2      # of a dense network
 POINTWISE_LAYERS = 3   # of a network of the coordinates
@@ -33,18 +33,18 @@ class DenseEncoder(nn.Module):
 
 
 class PoseEncoder(nn.Module):
-    """Looks at an image from `count` orientations, with shared weights: → (n, orientations, outputs).
+    """Looks at an image from several orientations, at `angles` (k,), with shared weights: → (n, orientations, outputs).
 
-    If the image turns by one of these orientations, the outputs change places and are otherwise the same (the encoder is
-    equivariant under the cyclic group): nothing about a suit has to be learnt once for every orientation.
+    If they divide the circle and the image turns by one of them, the outputs change places and are otherwise the same (the
+    encoder is equivariant under the cyclic group): nothing about a suit has to be learnt once for every orientation.
     which (n,) chooses one orientation for each image, and no work is done for the others.
     """
 
-    def __init__(self, shape, outputs, hidden, conditioning_size=0, count=1):
+    def __init__(self, shape, outputs, hidden, conditioning_size=0, angles=(0.0,)):
         super().__init__()
         side = crops(torch.zeros(1, *shape)).shape[-1]
         self.layers = _dense(side**2 + conditioning_size, hidden, outputs)
-        self.register_buffer("angles", orientations(count), persistent=False)
+        self.register_buffer("angles", torch.as_tensor(angles), persistent=False)
 
     def forward(self, images, conditioning=None, centre=None, which=None):
         pictures = crops(images, centre)                                    # (n, h, w) → (n, side, side)

@@ -3,11 +3,12 @@ from dataclasses import dataclass
 from math import e, hypot, inf, log, pi
 
 from cardslib.geometry import wrap
-from cardslib.transforms import rotation
+from cardslib.transforms import orientations, rotation
 from cardslib.validation import check_number
 
 SENSIBLE = dict(angle=inf, shift=0.1, scale=0.1, shear=0.3)   # the prior's width when a part is just True
-ORIENTATIONS = 8       # from which the encoder looks at an image: a full circle
+ORIENTATIONS = 8       # a full circle of them: from these the encoder looks at an image,
+REACH = 3              # ... as far as so many widths of the prior: 997 in 1000 images lie within
 WIDEST_ANGLE = 0.5     # radians: a posterior of this width loses 10⁻⁹ of its mass beyond ±π
 FIRST_LOG_SD = -2      # of a posterior's width, in units of the prior's, before anything is learnt
 
@@ -45,9 +46,17 @@ class Pose:
         return {name: SENSIBLE[name] if value is True else float(value) for name, value in parts.items() if value}
 
     @property
-    def orientation_count(self):
-        """From how many orientations the encoder looks at an image: all round if the prior of the angle reaches so far."""
-        return ORIENTATIONS if 3 * self.widths.get("angle", 0) > 2 * pi / ORIENTATIONS else 1
+    def orientations(self):
+        """Angles (k,), radians, zero first, from which the encoder looks at an image: as far as the prior of the angle reaches,
+        three widths; from eight, all round, if it may be any."""
+        furthest = min(REACH * self.widths.get("angle", 0) / (2 * pi / ORIENTATIONS), ORIENTATIONS / 2)
+        within = [number for number in range(ORIENTATIONS) if min(number, ORIENTATIONS - number) <= furthest]
+        return orientations(ORIENTATIONS)[within]
+
+    @property
+    def log_prior(self):
+        """Logarithm of the prior at each of the orientations, (k,), but for a constant: zeros if the angle may be any."""
+        return -self.orientations**2 / (2 * self.widths.get("angle", inf) ** 2)
 
     def reach(self, shape):
         """How far the canonical picture of images (height, width) reaches from its middle along x and y, in half widths.

@@ -8,6 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from cardslib.models.arguments import check_device
 from cardslib.models.pose import Pose
 
 KEY = "cardslib.VAE"
@@ -29,6 +30,7 @@ def load(cls, path, device="cpu"):
     """`VAE.load`: a model of class `cls`."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no model file {path}")
+    check_device(device)
     try:
         with safe_open(path, "pt") as file:
             made_with = json.loads((file.metadata() or {})[KEY])

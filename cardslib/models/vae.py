@@ -7,6 +7,7 @@ generative models with spatial-VAE, 2019 (the pose); Nasiri & Bepler, Unsupervis
 translation and rotation group equivariant VAE, 2022 (an encoder that looks from several orientations).
 """
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from cardslib.models.refinement import refine
 from cardslib.models.storage import load as load_model
 from cardslib.models.storage import save as save_model
 from cardslib.records import concatenate
-from cardslib.transforms import centroid, orientations, pixel_grid, to_canonical
+from cardslib.transforms import centroid, pixel_grid, to_canonical
 from cardslib.validation import check_count
 
 MANY_IMAGES = 1024   # that go through the networks at a time when nothing is learnt: bounds the memory
@@ -54,11 +55,12 @@ class VAE(nn.Module):
 
     The posterior of the latents is a Gaussian with a diagonal covariance.
 
-    With a prior of the angle that reaches all round, the encoder looks at an image from eight orientations and gives each a
-    logit.  The posterior is that of the best: *one* Gaussian about one angle, so the bound is the plain one, of the uniform
-    prior on the circle (or of N(0, width²)); which orientation it came from costs nothing and earns nothing.  It then sees of
-    an image the disc as wide as the longer side: the corners leave the picture when it turns.  Groups share one posterior of
-    content and pose; the same logits say how likely each group is.
+    With a prior of the angle that reaches far, the encoder looks at an image from several orientations, as far as the prior
+    reaches (eight if the angle may be any), and gives each a logit, to which the logarithm of the prior there is added.  The
+    posterior is that of the best: *one* Gaussian about one angle, so the bound is the plain one, of the uniform prior on the
+    circle (or of N(0, width²)); which orientation it came from costs nothing and earns nothing.  It then sees of an image the
+    disc as wide as the longer side: the corners leave the picture when it turns.  Groups share one posterior of content and
+    pose; the same logits say how likely each group is.
     """
 
     def __init__(self, shape, content=2, classes=0, conditions=0, groups=0, pose=None, decoder=None, likelihood="bernoulli",
@@ -71,8 +73,8 @@ class VAE(nn.Module):
         self.hidden = check_count("hidden", hidden)
         self.looks_around = bool(pose) and len(self.shape) == 2   # crops and turned copies are of images
         self.likelihood = make_likelihood(likelihood, noise, () if self.looks_around else self.shape)
-        count = pose.orientation_count if pose else 1
-        self.chooses = count > 1 or self.groups > 0   # among orientations or groups: the encoder gives logits
+        angles = pose.orientations if pose else torch.zeros(1)
+        self.chooses = len(angles) > 1 or self.groups > 0   # among orientations or groups: the encoder gives logits
         self.outputs = {"content": self.content, "content_sd": self.content,
                         **(output_sizes(pose, len(self.shape)) if pose else {}),
                         **({"logits": max(1, self.groups)} if self.chooses else {})}
@@ -80,18 +82,20 @@ class VAE(nn.Module):
         with torch.random.fork_rng(devices=[]):   # the caller's random numbers are left alone
             torch.manual_seed(check_count("seed", seed, 0))
             outputs = sum(self.outputs.values())
-            self.encoder = PoseEncoder(self.shape, outputs, self.hidden, conditioning_size, count) if self.looks_around \
+            self.encoder = PoseEncoder(self.shape, outputs, self.hidden, conditioning_size, angles) if self.looks_around \
                 else DenseEncoder(self.shape, outputs, self.hidden, conditioning_size)
             self.decoder = make_decoder(decoder or ("warp" if pose else "dense"), self.shape, self.content, self.hidden,
                                         conditioning_size + self.groups, pose)
-        self.steps, self.learning_rate = (650, 1e-2) if count > 1 else (1000, 6e-3)   # of a training, by default
+        any_angle = bool(pose) and pose.widths.get("angle") == inf
+        self.steps, self.learning_rate = (650, 1e-2) if any_angle else (1000, 6e-3)   # of a training, by default
         if self.likelihood.name != "bernoulli":   # counts may weigh a hundred times as much: steeper slopes want smaller steps
             self.learning_rate /= 2
         self.learning = False   # a training has not come to its end yet: `fit` says so
         self.chunk = FEW_IMAGES if self.decoder.pointwise else MANY_IMAGES
         self.register_buffer("steps_made", torch.tensor(0))        # of training, so far
         self.register_buffer("prepared", torch.tensor(False))      # long enough for the next training to need no guide: `fit`
-        self.register_buffer("orientations", orientations(count), persistent=False)
+        self.register_buffer("orientations", angles, persistent=False)
+        self.register_buffer("log_prior", pose.log_prior if pose else torch.zeros(1), persistent=False)   # of them
         self.register_buffer("points", pixel_grid(*(1, *self.shape)[-2:]).reshape(-1, 2), persistent=False)   # (h·w, 2)
         self.to(check_device(device))
 
@@ -121,7 +125,10 @@ class VAE(nn.Module):
         pose = pose_posterior(self.pose, outputs, angles, centre) if self.pose else {}
         if label is not None:
             label = label[:, None].expand(-1, content.shape[1], *label.shape[1:])
-        return Latents(content, content_sd, label=label, **pose), outputs.get("logits")
+        if not self.chooses:
+            return Latents(content, content_sd, label=label, **pose), None
+        log_prior = self.log_prior if which is None or len(angles) == 1 else self.log_prior[which][:, None]
+        return Latents(content, content_sd, label=label, **pose), outputs["logits"] + log_prior[..., None]
 
     def best(self, every, logits):
         """Of the posterior from every orientation the most likely one, and the probability of each group: `Latents` (n, …)."""

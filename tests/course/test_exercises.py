@@ -92,6 +92,10 @@ class TestRVAE(Exercises):
     lecture = "04_rvae"
 
 
+class TestJointRVAE(Exercises):
+    lecture = "05_joint_rvae"
+
+
 class TestNiOLSMO(Exercises):
     lecture = "06_nio_lsmo"
 

@@ -27,7 +27,7 @@ CELLS = [
 import numpy as np
 from cardslib.cards import SUITS, card_set
 from cardslib.explorers import (
-    CardExplorer, LatentExplorer, ManifoldExplorer, ReconstructionExplorer, SpectrumExplorer, StyleExplorer)
+    CardExplorer, LatentExplorer, ManifoldExplorer, PictureExplorer, ReconstructionExplorer, SpectrumExplorer, StyleExplorer)
 from cardslib.models import VAE, Pose
 from cardslib.training import fit
 cards = card_set(1, per_suit=50, size=16)
@@ -41,6 +41,7 @@ fit(conditional, cards.images, cards.suit, epochs=150, progress=False)
     "ManifoldExplorer(conditional, SUITS, grid=4)",
     "StyleExplorer(conditional, SUITS)",
     "ReconstructionExplorer(cards.images, {1: cards.images * 0.3, 2: cards.images * 0.6, 4: cards.images})",
+    "PictureExplorer('β', {1: cards.images[0], 2: cards.images[1], 4: cards.images[2]})",
     """
 spectra = np.random.default_rng(0).poisson(50 + 100 * cards.images[:48, 4:12].mean(1)).astype(float) + 1
 of_spectra = VAE((16,), content=2, pose=Pose(shift=0.1), likelihood='poisson')
@@ -55,7 +56,8 @@ broken.model = None
 """,
 ]
 EXPLORERS = {"CardExplorer": 5, "LatentExplorer": 7, "ManifoldExplorer": 3, "StyleExplorer": 2, "ReconstructionExplorer": 2,
-             "SpectrumExplorer": 6, "through the kernel": 5, "broken": 4}   # in the cells' order; how many sliders each has
+             "PictureExplorer": 1, "SpectrumExplorer": 6, "through the kernel": 5,
+             "broken": 4}   # in the cells' order; how many sliders each has
 IN_THE_PAGE = [name for name in EXPLORERS if name.endswith("Explorer")]
 
 READY = """async () => { const app = window.jupyterapp; if (!app) return false; await app.restored;

@@ -20,6 +20,7 @@ from cardslib.explorers import (
     CardExplorer,
     LatentExplorer,
     ManifoldExplorer,
+    PictureExplorer,
     ReconstructionExplorer,
     StyleExplorer,
     images,
@@ -31,7 +32,7 @@ from cardslib.explorers.widget import Explorer
 from cardslib.models import VAE, Latents, Pose
 from cardslib.training import fit
 
-EXPLORERS = [CardExplorer, LatentExplorer, ManifoldExplorer, StyleExplorer, ReconstructionExplorer]
+EXPLORERS = [CardExplorer, LatentExplorer, ManifoldExplorer, StyleExplorer, ReconstructionExplorer, PictureExplorer]
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,8 @@ def make(cards, trained):
         if explorer is ReconstructionExplorer:
             images = cards.images[:20]
             return ReconstructionExplorer(images, {width: np.clip(images * width / 8, 0, 1) for width in (1, 2, 4)})
+        if explorer is PictureExplorer:
+            return PictureExplorer("β", {beta: cards.images[0] * beta / 4 for beta in (1, 2, 4)}, start=2)
         return explorer(VAE((24, 24), classes=4), SUITS)
     return make
 
@@ -306,6 +309,22 @@ def test_the_reconstruction_explorer_shows_reconstruction_original_and_differenc
 def test_reconstructions_that_do_not_fit_are_refused_at_once(cards, made, problem):
     with pytest.raises(ValueError, match=problem):
         ReconstructionExplorer(cards.images[:5], made(cards.images[:5]))
+
+
+# ---------------------------------------------------------------------- one of several pictures
+
+def test_the_picture_explorer_shows_the_picture_of_its_setting(make, cards):
+    explorer = make(PictureExplorer)
+    (first, picture), = explorer.panels(**explorer.values).items()
+    assert first == "β = 2" and np.allclose(picture, cards.images[0] / 2)
+    explorer.sliders["setting"].value = 4
+    assert np.allclose(explorer.panels(**explorer.values)["β = 4"], cards.images[0])
+
+
+@pytest.mark.parametrize("pictures", [{}, {1: np.zeros((4, 4)), 2: np.zeros((4, 5))}])
+def test_pictures_of_different_sizes_or_none_are_refused_at_once(pictures):
+    with pytest.raises(ValueError, match="^pictures must hold one picture"):
+        PictureExplorer("β", pictures)
 
 
 # ---------------------------------------------------------------------- through the kernel

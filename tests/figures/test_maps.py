@@ -13,8 +13,8 @@ X, Y = np.meshgrid(np.arange(5, 100, 10.0), np.arange(5, 80, 10.0))
 POSITION = np.stack([X.ravel(), Y.ravel()], 1)                 # (80, 2): ten columns to a row, eight rows
 IMAGE = rng.uniform(size=(80, 100)).astype(np.float32)
 LABELS = (POSITION[:, 0] > 50).astype(int)
-PANELS = {"angle": Map(POSITION[:, 0] - 50, "°", "angle"), "x offset": Map(POSITION[:, 1] - 40, " pm", "signed", 20),
-          "latent 1": Map(LABELS.astype(float))}
+PANELS = {"angle": Map(POSITION[:, 0] - 50, "°", "angle", period=180),
+          "x offset": Map(POSITION[:, 1] - 40, " pm", "signed", 20), "latent 1": Map(LABELS.astype(float))}
 
 MADE = dict(
     column_maps=lambda: column_maps(IMAGE, POSITION, PANELS, "three maps of columns"),
@@ -68,7 +68,20 @@ def test_angles_are_cyclic_offsets_are_white_at_zero_and_latents_run_from_dark_t
     assert np.allclose(angle.cmap(0.0), angle.cmap(1.0), atol=0.02)
     assert min(offset.cmap(0.5)[:3]) > 0.95 and offset.get_clim() == (-20, 20)
     assert sum(latent.cmap(0.0)[:3]) < sum(latent.cmap(1.0)[:3]) and latent.get_clim() == (0, 1)
-    assert angle.get_clim()[0] == -angle.get_clim()[1]
+    assert angle.get_clim() == (-90, 90)
+
+
+def test_angles_in_cyclic_colours_are_counted_within_their_period():
+    angle = Map(np.array([-100.0, -45, 0, 44, 46, 134]), "°", "angle", period=90)
+    assert angle.painted.tolist() == [-10, -45, 0, 44, -44, 44] and angle.limits == (-45, 45)
+
+
+@pytest.mark.parametrize("colours, period, words", [
+    ("angle", None, "use colours='signed' for angles of a few degrees"), ("signed", 90, "only with them; got 90 with 'signed'"),
+    ("latent", 360, "only with them"), ("angle", 0, "period must be a finite number"), ("angle", "90°", "period must be")])
+def test_cyclic_colours_are_for_a_full_period_only(colours, period, words):
+    with pytest.raises(ValueError, match=words):
+        Map(np.zeros(3), "°", colours, period=period)
 
 
 @pytest.mark.parametrize("shape, per_row, places", [
@@ -92,8 +105,9 @@ LIT = (0.2 + 0.6 * np.arange(100) / 99 * np.ones((80, 1))).astype(np.float32)   
 
 
 def words(axes):
-    """What is written below a map."""
-    return axes.texts[0].get_text(), axes.texts[0].get_color()
+    """What is written below a map about the light; the words of the scale bar come before."""
+    _, light = axes.texts
+    return light.get_text(), light.get_color()
 
 
 def test_a_map_that_follows_the_light_is_marked_in_picture_and_words():
@@ -110,17 +124,26 @@ def test_what_kinds_differ_in_is_no_light_where_kinds_are_known(drawn):
     panels = {"latent 1": Map(LABELS + rng.normal(0, 0.01, len(LABELS)))}
     alone, within = (column_maps(LIT, POSITION, panels, "a map", kind=kind) for kind in (None, LABELS))
     assert words(alone.axes[0])[1] == module.WARNING and words(within.axes[0])[1] == module.DISCREET
-    assert [len(axes.texts) for axes in drawn["column_maps"].axes[::2]] == [1, 1, 1]
+    assert all(words(axes)[0].startswith("light") for axes in drawn["column_maps"].axes[::2])
 
 
 def test_a_latent_that_is_always_the_same_can_be_drawn():
     assert Map(np.zeros(5)).limits == (-1, 1) and Map(np.zeros(5), colours="signed").limits[1] > 0
 
 
+def assert_coloured(points, x, labels, colours):
+    """Points, mixed, each in the colour of its class: here all of one x are of one class."""
+    class_at = dict(zip(x, labels))
+    for (at, _), colour in zip(points.get_offsets(), points.get_facecolor()):
+        assert np.allclose(colour[:3], colours[class_at[at]][:3])
+
+
 def test_classes_have_the_same_colours_in_the_image_and_against_the_truth(drawn):
     image, truth = drawn["labelled_image"].axes[1], drawn["against_truth"].axes[0]
     colours = [image.get_images()[-1].cmap(k) for k in (0, 1)]
-    assert np.allclose(colours, [points.get_facecolor()[0][:3].tolist() + [1] for points in truth.collections])
+    _, *in_legend = truth.collections
+    assert np.allclose(colours, [entry.get_facecolor()[0][:3].tolist() + [1] for entry in in_legend])
+    assert_coloured(truth.collections[0], X.ravel(), LABELS, colours)
     values = painted(image)
     assert values[5, 5] == 0 and values[5, -5] == 1
 
@@ -140,6 +163,10 @@ def test_against_the_truth_the_numbers_are_drawn_as_given(drawn):
     (lambda: column_maps(IMAGE, POSITION, {"short": Map(np.zeros(3))}, "x"), "short.*one value a column, 80"),
     (lambda: column_maps(IMAGE, POSITION[:, :1], PANELS, "x"), r"position must be \(n, 2\)"),
     (lambda: Map(np.zeros(3), colours="round"), "colours must be"),
+    (lambda: column_maps(IMAGE, POSITION, PANELS, "x", pixel_size=0), "pixel_size must be"),
+    (lambda: overview(IMAGE, (0, 0, 9, 9), "x", pixel_size="0.2 Å"), "pixel_size must be"),
+    (lambda: found_columns(IMAGE, dict(one=POSITION), "x", (0, 0, 9, 9), pixel_size=-1), "pixel_size must be"),
+    (lambda: labelled_image(IMAGE, POSITION, LABELS, ("a", "b"), "x", pixel_size=np.nan), "pixel_size must be"),
     (lambda: labelled_image(IMAGE, POSITION, LABELS + 5, ("a", "b"), "x"), "labels")])
 def test_what_does_not_fit_is_named(wrong, words):
     with pytest.raises(ValueError, match=words):

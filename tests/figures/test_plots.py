@@ -13,7 +13,7 @@ from PIL import Image
 
 from cardslib import figures
 from cardslib.cards import SUITS, card_set
-from cardslib.figures import maps, spectrum_images, vector_maps
+from cardslib.figures import drawings, maps, spectrum_images, vector_maps
 from cardslib.figures import plots as module
 from cardslib.figures.plots import (
     cards_study,
@@ -74,7 +74,7 @@ def test_every_public_figure_is_tested_here():
 
 
 def test_every_public_figure_is_found_in_the_folder_itself():
-    public = {name for part in (module, maps, vector_maps, spectrum_images)
+    public = {name for part in (module, drawings, maps, vector_maps, spectrum_images)
               for name, function in inspect.getmembers(part, inspect.isfunction)
               if function.__module__ == part.__name__ and not name.startswith("_")}
     assert public | {"Figure", "Map", "mosaic", "enlargement"} == set(figures.__all__)
@@ -187,10 +187,26 @@ def test_rows_of_images_are_named_and_in_order(drawn):
         assert label.get_text() == name and axes.get_position().y0 < label.get_position()[1] < axes.get_position().y1
 
 
-def test_the_names_of_rows_are_whole():
-    rows = {"diamond, sheared and turned": CARDS.images[:9], "heart": CARDS.images[9:18]}
+def test_the_names_of_rows_are_whole_and_beside_their_images():
+    rows = {"diamond, sheared and turned": CARDS.images[:9], "WWWWWWWWWWWWWW": CARDS.images[9:18]}
     figure = rows_of_images(rows, "Two rows of nine cards.")
-    assert figure.picture.size[0] > 100 and all(label.get_window_extent().x0 >= 0 for label in figure.texts)
+    assert figure.picture
+    for label, axes in zip(figure.texts, figure.axes):
+        assert 0 <= label.get_window_extent().x0 and label.get_window_extent().x1 < axes.bbox.x0
+
+
+def test_columns_are_named_above_their_images():
+    names = ["club", "−120°", "a name of several words", *"defgh"]
+    figure = rows_of_images(dict(cards=CARDS.images[:8], again=CARDS.images[8:16]), "two rows", columns=names)
+    assert figure.picture
+    above, columns = figure.axes[0], [text for text in figure.texts if text.get_text() not in ("cards", "again")]
+    assert [text.get_text().replace("\n", " ") for text in columns] == names
+    for number, text in enumerate(columns):
+        box, image = text.get_window_extent(), above.bbox
+        assert (box.x0 + box.x1) / 2 == pytest.approx(image.x0 + (number + 0.5) / 8 * image.width, abs=2)
+        assert image.y1 - 2 <= box.y0 and box.y1 <= figure.bbox.y1 and box.width <= image.width / 8
+    with pytest.raises(ValueError, match="^columns must hold a name for each of the 8 columns; got 2"):
+        rows_of_images(dict(cards=CARDS.images[:8]), "a row", columns=["one", "two"])
 
 
 def test_rows_of_images_hold_what_they_name(drawn):
@@ -212,47 +228,77 @@ def test_the_latent_representation_has_the_axes_of_the_latent_grid():
     assert axes.get_xticks().tolist() == axes.get_yticks().tolist() == [-3, 0, 3]
 
 
+def of_class(points, colour):
+    """Of points that are drawn mixed, those in one colour: (m, 2), in the order of their first coordinate."""
+    alike = np.isclose(points.get_facecolor()[:, :3], to_rgba(colour)[:3]).all(1)
+    offsets = np.asarray(points.get_offsets())[alike]
+    return offsets[np.argsort(offsets[:, 0])]
+
+
+def in_order(points):
+    return points[np.argsort(points[:, 0])]
+
+
 def test_every_suit_has_its_colour_its_marker_and_its_own_points():
     axes = latent_distribution(CONTENT, CARDS.suit, SUITS).axes[0]
-    assert len(axes.collections) == 4
-    for index, (suit, points) in enumerate(zip(SUITS, axes.collections)):
-        assert points.get_label() == suit
-        assert np.allclose(points.get_offsets(), CONTENT[CARDS.suit == index])
-        assert tuple(points.get_facecolor()[0][:3]) == to_rgba(SUIT_STYLE[suit][0])[:3]
+    points, *entries = axes.collections
+    assert len(points.get_offsets()) == len(points.get_paths()) == len(CONTENT)
+    for index, suit in enumerate(SUITS):
+        assert np.allclose(of_class(points, SUIT_STYLE[suit][0]), in_order(CONTENT[CARDS.suit == index]))
+    assert [entry.get_label() for entry in entries] == list(SUITS)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list(SUITS)
     assert len({style for style in SUIT_STYLE.values()}) == len({marker for _, marker in SUIT_STYLE.values()}) == 4
 
 
+def test_no_suit_is_hidden_behind_the_one_that_is_drawn_last():
+    """All four at the same places: whichever lies on top, it is each of them at about a quarter of the places."""
+    places = np.repeat(rng.normal(size=(300, 2)), 4, 0)
+    points = latent_distribution(places, np.tile(range(4), 300), SUITS).axes[0].collections[0]
+    top = {tuple(place): tuple(colour[:3]) for place, colour in zip(points.get_offsets(), points.get_facecolor())}
+    seen = [sum(colour == to_rgba(SUIT_STYLE[suit][0])[:3] for colour in top.values()) for suit in SUITS]
+    assert sum(seen) == 300 and min(seen) > 50
+
+
+def test_a_point_has_the_marker_of_its_class(drawn):
+    points, *entries = drawn["latent_distribution"][0].axes[0].collections
+    for entry in entries:
+        alike = np.isclose(points.get_facecolor()[:, :3], entry.get_facecolor()[0][:3]).all(1)
+        assert {points.get_paths()[index].vertices.tobytes() for index in np.flatnonzero(alike)} == {
+            entry.get_paths()[0].vertices.tobytes()}
+
+
 def test_ten_classes_are_told_apart_by_their_digit():
     axes = latent_distribution(CONTENT, np.arange(len(CONTENT)) % 10, range(10)).axes[0]
-    assert [points.get_label() for points in axes.collections] == [str(digit) for digit in range(10)]
-    assert len({points.get_paths()[0].vertices.tobytes() for points in axes.collections}) == 10
-    assert len({points.get_facecolor()[0].tobytes() for points in axes.collections}) == 10   # and by its colour
+    points, *entries = axes.collections
+    assert [entry.get_label() for entry in entries] == [str(digit) for digit in range(10)]
+    assert len({path.vertices.tobytes() for path in points.get_paths()}) == 10
+    assert len({colour.tobytes() for colour in points.get_facecolor()}) == 10   # and by its colour
 
 
 def test_points_without_labels_are_all_drawn():
     points, = latent_distribution(CONTENT).axes[0].collections
-    assert np.allclose(points.get_offsets(), CONTENT)
+    assert np.allclose(in_order(np.asarray(points.get_offsets())), in_order(CONTENT))
 
 
-@pytest.mark.parametrize("cyclic, colours", [(False, "viridis"), (True, "twilight")])
-def test_a_quantity_is_drawn_in_its_colour_map_with_its_unit(cyclic, colours):
-    degrees = np.degrees(CARDS.angle)
-    figure = latent_distribution(CONTENT, values=degrees, unit="°", cyclic=cyclic)
+@pytest.mark.parametrize("most, cyclic, colours, high", [
+    (20, False, "viridis", 20), (120, False, "viridis", 120), (120, True, "twilight", 180), (180, True, "twilight", 180),
+    (12, True, "coolwarm", 12), (89.5, True, "coolwarm", 90)])
+def test_a_quantity_is_drawn_in_its_colour_map_with_its_unit(most, cyclic, colours, high):
+    """Angles in cyclic colours only if they span more than half a circle: ±180° are then one colour."""
+    values = np.linspace(-most, most, len(CONTENT))
+    figure = latent_distribution(CONTENT, values=values, unit="°", cyclic=cyclic)
     assert figure.picture
     points, bar = figure.axes[0].collections[0], figure.axes[1]
-    assert np.array_equal(points.get_array(), degrees) and points.get_cmap().name == colours
-    low, high = points.get_clim()
-    assert low == -high and high >= np.abs(degrees).max()   # zero in the middle of the map
-    assert [text.get_text() for text in bar.get_yticklabels()] == [f"{tick:g}°" for tick in (low, 0, high)]
+    assert np.array_equal(points.get_array(), values) and points.get_cmap().name == colours
+    assert points.get_clim() == (-high, high)   # zero in the middle of the map
+    assert [text.get_text() for text in bar.get_yticklabels()] == [f"{tick:g}°" for tick in (-high, 0, high)]
+    first, last = points.to_rgba([-high, high])
+    assert (np.abs(first - last).max() < 0.1) == (colours == "twilight")
 
 
-@pytest.mark.parametrize("most, same", [(180, True), (120, True), (12, False)])
-def test_angles_of_the_whole_circle_meet_in_one_colour_and_those_of_a_part_do_not(most, same):
-    """±180° are one angle.  (±120° are drawn on the same map, of the whole circle.)"""
-    points = latent_distribution(CONTENT, values=np.linspace(-most, most, len(CONTENT)), cyclic=True).axes[0].collections[0]
-    first, last = points.to_rgba([-180, 180] if same else [-most, most])
-    assert (np.abs(first - last).max() < 0.1) == same
+def test_points_at_zero_are_seen_on_white():
+    points = latent_distribution(CONTENT, values=np.linspace(-12, 12, len(CONTENT)), cyclic=True).axes[0].collections[0]
+    assert points.to_rgba([0.0])[0, :3].max() < 0.9
 
 
 def test_a_quantity_that_is_never_negative_is_coloured_from_zero():
@@ -265,7 +311,7 @@ def test_the_cards_study_colours_the_same_cloud_by_suit_shear_and_angle(drawn):
     by_title = {axes.get_title(): axes for axes in figure.axes}
     assert np.array_equal(shown(by_title["Cards 4: example of data"]), mosaic(CARDS.images[:64], 8))
     assert np.array_equal(shown(by_title["Latent representation"]), mosaic(GRID, 8))
-    assert [points.get_label() for points in by_title["coloured by suit"].collections] == list(SUITS)
+    assert [entry.get_label() for entry in by_title["coloured by suit"].collections[1:]] == list(SUITS)
     for name in ("shear", "angle"):
         points = by_title[f"coloured by {name}"].collections[0]
         assert np.allclose(points.get_array(), np.degrees(getattr(CARDS, name)))
@@ -276,18 +322,19 @@ def test_the_cards_study_colours_the_same_cloud_by_suit_shear_and_angle(drawn):
 def test_with_a_pose_the_cards_study_draws_encoded_against_true_angle():
     figure = cards_study(CARDS, CONTENT, GRID, "Cards 4", angle=CARDS.angle + 0.5)
     panel = {axes.get_title(): axes for axes in figure.axes}["encoded and true angle (°)"]
-    for index, points in enumerate(panel.collections):
-        true = np.degrees(CARDS.angle[CARDS.suit == index])
-        assert np.allclose(points.get_offsets(), np.stack([true, true + np.degrees(0.5)], 1))
+    for index, suit in enumerate(SUITS):
+        true = np.sort(np.degrees(CARDS.angle[CARDS.suit == index]))
+        shown = of_class(panel.collections[0], SUIT_STYLE[suit][0])
+        assert np.allclose(shown, np.stack([true, true + np.degrees(0.5)], 1))
     assert (panel.get_xlabel(), panel.get_ylabel()) == ("true", "encoded") and "encoded angle" in figure.alt
 
 
 def test_each_panel_draws_what_was_encoded_against_what_is_true(drawn):
     angle, shear = drawn["encoded_against_true"][0].axes
     assert (angle.get_title(), shear.get_title()) == ("angle (°)", "shear (°)")
-    assert [points.get_label() for points in angle.collections] == list(SUITS)
-    hearts = CARDS.shear[CARDS.suit == 2]
-    assert np.allclose(shear.collections[2].get_offsets(), np.stack([hearts, -hearts], 1))
+    hearts = np.sort(CARDS.shear[CARDS.suit == 2])
+    assert np.allclose(of_class(shear.collections[0], SUIT_STYLE["heart"][0]), np.stack([hearts, -hearts], 1))
+    assert [entry.get_label() for entry in shear.collections[1:]] == list(SUITS)
     assert shear.get_legend() and not angle.get_legend()
 
 
@@ -296,8 +343,28 @@ def test_terms_that_begin_later_are_drawn_where_they_belong_and_told_apart():
     guidance = dict(neighbours=[1.0, 0.5, 0.2], side=[0.4])
     right = loss_by_term(History(HISTORY.loss, terms, guidance, HISTORY.seconds)).axes[1]
     lines = {line.get_label(): line for line in right.lines}
-    assert set(lines) == {"divergence of content", "divergence of angle", "neighbours", "side"}
-    assert list(lines["side"].get_xdata()) == [3] and len({line.get_color() for line in right.lines}) == 4
+    assert set(lines) == {"divergence of content", "divergence of angle", "guidance: neighbours", "guidance: side"}
+    assert list(lines["guidance: side"].get_xdata()) == [3] and len({line.get_color() for line in right.lines}) == 4
+
+
+@pytest.mark.parametrize("figure", [
+    loss_by_term(HISTORY), curves([1, 2], {f"curve {n}": [n, 3 - n] for n in range(4)}, "x", "y", alt="four curves"),
+    curves([1, 2], {"a name so long that it takes more than one line": [1, 2]}, "x", "y", alt="a curve")])
+def test_legends_are_off_the_curves_and_name_each(figure):
+    assert figure.picture
+    for axes in figure.axes:
+        box = axes.get_legend().get_window_extent()
+        assert box.y0 >= axes.bbox.y1 - 1
+        assert [text.get_text().replace("\n", " ") for text in axes.get_legend().get_texts()] == [
+            line.get_label() for line in axes.lines]
+
+
+def test_curves_of_two_units_have_two_panels():
+    lines = {"error (°)": dict(rvae=[2, 1], pca=[3, 2]), "error (pm)": dict(rvae=[20, 10])}
+    degrees, picometres = curves([10, 100], lines, "dose", None, "errors against the dose", log=True).axes
+    assert (degrees.get_ylabel(), picometres.get_ylabel()) == ("error (°)", "error (pm)")
+    assert [list(line.get_ydata()) for line in degrees.lines] == [[2, 1], [3, 2]]
+    assert [list(line.get_ydata()) for line in picometres.lines] == [[20, 10]]
 
 
 def test_curves_may_each_have_an_x_of_their_own():
@@ -317,7 +384,7 @@ def test_the_loss_is_drawn_term_by_term(drawn):
 def test_what_guided_the_model_is_no_divergence_and_no_part_of_the_loss(drawn):
     guided = History(HISTORY.loss, HISTORY.terms, dict(neighbours=[1.0, 0.5, 0.2]), HISTORY.seconds)
     (left, right), (left_alone, _) = loss_by_term(guided).axes, drawn["loss_by_term"][0].axes
-    assert [line.get_label() for line in right.lines] == ["divergence of content", "neighbours"]
+    assert [line.get_label() for line in right.lines] == ["divergence of content", "guidance: neighbours"]
     assert [line.get_ydata().tolist() for line in left.lines] == [line.get_ydata().tolist() for line in left_alone.lines]
 
 
@@ -331,7 +398,7 @@ def test_the_training_view_says_how_far_it_is(drawn):
     assert loss.get_title() == "epoch 3 of 9" and loss.lines[0].get_ydata().tolist() == HISTORY.loss
     assert loss.get_xlim()[1] >= 9   # room for what is to come
     assert np.array_equal(shown(grid), mosaic(GRID, 8))
-    assert sum(len(points.get_offsets()) for points in cloud.collections) == len(CONTENT)
+    assert len(cloud.collections[0].get_offsets()) == len(CONTENT) and loss.get_ylabel() == "−ELBO, nats an image"
 
 
 def test_the_training_view_can_be_drawn_before_the_first_epoch():
@@ -361,7 +428,7 @@ def test_grids_side_by_side_are_each_what_was_given_and_one_has_the_axes(drawn):
 def test_distributions_side_by_side_show_each_its_own_latents():
     left, right = distributions({"before": CONTENT, "after": 3 * CONTENT}, "two clouds", CARDS.suit, SUITS).axes
     for axes, scale in ((left, 1), (right, 3)):
-        points = np.concatenate([np.asarray(part.get_offsets()) for part in axes.collections])
+        points = np.asarray(axes.collections[0].get_offsets())
         assert np.sort(points[:, 0]) == pytest.approx(np.sort(scale * CONTENT[:, 0]))
     assert not left.get_legend() and right.get_legend()
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cardslib.metrics import (
     angle_error,
+    angle_errors,
     circular_correlation,
     circular_linear_correlation,
     rank_correlation,
@@ -157,6 +158,32 @@ def test_a_few_outliers_do_not_move_the_zero():
 def test_angle_error_refuses_an_order_that_no_symmetry_has(order):
     with pytest.raises(ValueError, match=f"^order must be a whole number of at least 1; got {order}"):
         angle_error(ANGLE, ANGLE, order)
+
+
+def test_angle_errors_are_the_median_and_the_95th_percentile_of_each_class():
+    """Class 0 is exact, though backwards; class 1 jumps by half a turn, as its order 2 allows; class 2 is off by 0 to 90°."""
+    labels, encoded, off = np.arange(N) % 3, ANGLE.copy(), np.radians(90) * np.linspace(-1, 1, N)
+    encoded[labels == 0] *= -1
+    encoded[labels == 1] += (1 + np.pi * TURNS)[labels == 1]
+    encoded[labels == 2] += (2 + off)[labels == 2]
+    errors = angle_errors(encoded, ANGLE, labels, (1, 2, 1))
+    assert errors.shape == (3, 2) and errors[:2] == pytest.approx(np.zeros((2, 2)), abs=1e-6)
+    assert errors[2] == pytest.approx([45, 0.95 * 90], abs=1)
+    assert angle_errors(encoded, ANGLE, labels, (1, 1, 1))[1, 1] > 170
+
+
+def test_angle_errors_of_one_class_are_those_of_angle_error():
+    errors, encoded = angle_error(OTHER_ANGLE, ANGLE, 2), np.zeros(N, int)
+    assert angle_errors(OTHER_ANGLE, ANGLE, encoded, (2,)) == pytest.approx(np.quantile(errors, [[0.5, 0.95]]))
+
+
+@pytest.mark.parametrize("labels, orders, words", [
+    (LABELS, (1, 1, 2), "labels must lie within 0 … 2"), (LABELS, (1, 1, 1, 2, 3), r"labels must name at least two images of"),
+    (LABELS[:5], (1, 1, 1, 2), "labels must be one number an image"), (LABELS, (1, 1, 1, 0), "order must be a whole number"),
+    (LABELS / 3, (1, 1, 1, 2), "labels must be whole numbers")])
+def test_angle_errors_refuse_labels_and_orders_that_do_not_fit(labels, orders, words):
+    with pytest.raises(ValueError, match=f"^{words}"):
+        angle_errors(ANGLE, ANGLE, labels, orders)
 
 
 @pytest.mark.parametrize("score", [rank_correlation, circular_correlation, circular_linear_correlation, angle_error])

@@ -116,6 +116,30 @@ def test_the_pixel_size_of_a_stack_is_that_of_its_first_frame(tmp_path):
     assert open_image(tmp_path / "a.tif").pixel_size == pytest.approx(5)
 
 
+def test_a_pixel_that_is_no_square_has_no_size(tmp_path):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[270], tags[282], tags[283] = "ImageJ=1.54f\nunit=nm\n", 2.0, 1.0
+    Image.fromarray(IMAGE).save(tmp_path / "a.tif", tiffinfo=tags)
+    assert open_image(tmp_path / "a.tif").pixel_size is None
+
+
+def test_signed_bytes_keep_their_sign(tmp_path):
+    values = np.random.default_rng(0).integers(-128, 128, (20, 30)).astype(np.int8)
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    assert np.corrcoef(open_image(tmp_path / "a.tif").image.ravel(), values.ravel())[0, 1] > 0.999
+
+
+def test_a_stack_of_imagejs_has_as_many_frames_as_it_says_or_is_refused(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", STACK.astype(np.float32), imagej=True)
+    whole = (tmp_path / "a.tif").read_bytes()
+    assert len(open_image(tmp_path / "a.tif")) == len(STACK)
+    (tmp_path / "b.tif").write_bytes(whole.replace(b"=%d" % len(STACK), b"=%d" % (len(STACK) + 4)))
+    with pytest.raises(ValueError, match=f"promises {len(STACK) + 4} frames and holds {len(STACK)}|not a whole"):
+        open_image(tmp_path / "b.tif")
+
+
 def test_a_tif_without_the_mark_of_a_microscope_has_no_pixel_size(tmp_path):
     Image.fromarray(IMAGE).save(tmp_path / "a.tif", dpi=(300, 300))
     assert open_image(tmp_path / "a.tif").pixel_size is None

@@ -151,11 +151,23 @@ def test_a_part_that_is_false_or_zero_is_no_latent():
     assert Pose(shift=0.2, rotation=False, shear=0, scale=0.0).widths == dict(shift=0.2)
 
 
-@pytest.mark.parametrize("pose, orientations", [(Pose(rotation=True), 8), (Pose(rotation=1.0), 8), (Pose(rotation=0.3), 8),
-                                         (Pose(rotation=0.1), 1), (Pose(shift=0.2), 1), (Pose(scale=0.1, shear=True), 1)])
-def test_the_encoder_looks_from_all_round_only_if_the_angle_may_lie_there(pose, orientations):
-    assert pose.orientation_count == orientations
-    assert len(VAE((8, 8), pose=pose).orientations) == orientations
+@pytest.mark.parametrize("pose, degrees", [
+    (Pose(rotation=True), [0, 45, 90, 135, -180, -135, -90, -45]), (Pose(rotation=1.1), [0, 45, 90, 135, -180, -135, -90, -45]),
+    (Pose(rotation=1.0), [0, 45, 90, 135, -135, -90, -45]), (Pose(rotation=0.6), [0, 45, 90, -90, -45]),
+    (Pose(rotation=0.3), [0, 45, -45]), (Pose(rotation=0.27), [0, 45, -45]), (Pose(rotation=0.26), [0]),
+    (Pose(rotation=0.1), [0]), (Pose(shift=0.2), [0]), (Pose(scale=0.1, shear=True), [0])])
+def test_the_encoder_looks_from_as_far_as_three_widths_of_the_angles_prior(pose, degrees):
+    assert np.degrees(pose.orientations.numpy()) == pytest.approx(degrees, abs=1e-4)
+    model = VAE((8, 8), pose=pose)
+    assert torch.equal(model.orientations, pose.orientations) and torch.equal(model.encoder.angles, pose.orientations)
+
+
+@given(floats(0.27, 3))
+def test_an_orientation_weighs_as_much_as_the_prior_of_the_angle_there(width):
+    pose = Pose(rotation=width)
+    density = Normal(0.0, width).log_prob(pose.orientations)
+    assert (pose.log_prior - pose.log_prior[0]).tolist() == pytest.approx((density - density[0]).tolist(), abs=1e-4)
+    assert not Pose(rotation=True).log_prior.any() and not Pose(shift=0.1).log_prior.any()
 
 
 @pytest.mark.parametrize("part", ["rotation", "shift", "scale", "shear"])

@@ -247,3 +247,18 @@ def test_the_mean_over_the_orientations_becomes_the_best_when_the_logits_are_sur
     some, best = learning(model, images, explore=True)[0], learning(model, images)[0]
     assert some.content.numpy() == pytest.approx(best.content.numpy(), rel=1e-3)
     assert some.angle.numpy() == pytest.approx(best.angle.numpy(), rel=1e-3)
+
+
+@pytest.mark.parametrize("width", [0.27, 0.5, 1.0])
+def test_logits_hold_the_prior_of_their_orientation(images, width):
+    """Where the encoder cannot tell, the best orientation is the likeliest beforehand."""
+    model = new(Pose(rotation=width))
+    with torch.no_grad():
+        model.encoder.layers[-1].weight[-1].zero_()   # of the logits
+        every, logits = model.posterior_by_orientation(torch.from_numpy(images))
+        which = torch.full((len(images),), 2)
+        alone = model.posterior_by_orientation(torch.from_numpy(images), which=which)[1]
+    expected = -0.5 * (model.orientations / width) ** 2
+    assert (logits[..., 0] - logits[:, :1, 0]).numpy() == pytest.approx(expected.expand(12, -1).numpy(), abs=1e-4)
+    assert torch.equal(model.best(every, logits).angle, every.angle[:, 0])
+    assert alone[:, 0].numpy() == pytest.approx(logits[:, 2].numpy(), abs=1e-4)

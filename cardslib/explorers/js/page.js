@@ -4,7 +4,8 @@
 const SMALLEST = 32;   // pixels that a canvas has across, as in figures/style.py: smaller images are enlarged, pixel by pixel
 
 const VIEWS = { card: cardView, reconstruction: reconstructionView, latent: latentView, manifold: manifoldView,
-                style: styleView, patch: patchView, columns: columnsView, spectrum: spectrumView };
+                style: styleView, patch: patchView, columns: columnsView, spectrum: spectrumView,
+                picture: pictureView };
 const CHOOSERS = ["image", "row", "column"];   // sliders that choose one of the data: all others go where it was encoded
 const STILL_LEARNING = "The model is still learning: this is as far as it had come. Run this cell again when it is done.";
 

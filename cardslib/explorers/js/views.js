@@ -29,6 +29,13 @@ function reconstructionView({ shape, widths }, { images, made, errors }) {
   };
 }
 
+function pictureView({ shape, titles }, { pictures }) {
+  return ({ setting }) => ({
+    panels: [{ title: titles[setting], pixels: greyImage(pictures, shape, setting), shape }],
+    words: `the picture at ${titles[setting]}`,
+  });
+}
+
 function latentView(spec, arrays, decode) {
   const { images, label } = arrays, { shape } = spec;
   return async (values, chosen) => {
