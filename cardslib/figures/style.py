@@ -184,8 +184,8 @@ def draw_by_class(axes, x, y, labels, styles, legend=True):
 
 def class_styles(names):
     """Colour, marker, size and label of each class: the suits' own, else colours and the class's first letter or digit."""
-    letters = len(names) > 1
-    others = [(CLASSES[index % len(CLASSES)], f"${str(name)[0]}$" if letters else "o") for index, name in enumerate(names)]
+    firsts = [str(name)[:1] if len(names) > 1 else "" for name in names]
+    others = [(CLASSES[index % len(CLASSES)], f"${first}$" if first.isalnum() else "o") for index, first in enumerate(firsts)]
     looks = [SUIT_STYLE.get(name, other) for name, other in zip(names, others)]
     return [dict(color=colour, marker=marker, s=SMALL if name in SUIT_STYLE else LARGE, label=str(name))
             for name, (colour, marker) in zip(names, looks)]

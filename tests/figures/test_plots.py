@@ -449,3 +449,9 @@ def test_the_latent_distribution_wants_two_latents_and_a_name_for_each_class():
 def test_small_images_are_enlarged_by_a_whole_factor(height, factor):
     assert enlargement(height) == factor
     assert mosaic(np.zeros((1, height, height), np.float32), 1).shape == (factor * height, factor * height)
+
+
+def test_a_class_may_begin_with_any_letter():
+    content = np.random.default_rng(0).normal(0, 1, (8, 2))
+    figure = latent_distribution(content, np.arange(8) % 4, ("$a$", "_b", "µ", ""), alt="Eight points of four classes.")
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()][:1] == ["$a$"]
