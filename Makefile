@@ -16,7 +16,7 @@ lab: $(VENV)/installed
 # Two files (or classes of tests) at a time, each on one thread: quicker on two cores than one after the other on both.
 test: $(VENV)/installed
 	$(BIN)/ruff check .
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -p no:randomly $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -p no:randomly $(ARGS)
 
 # Execute every lecture, and the solved exercises, from top to bottom and save them with what they showed (what a cell prints in
 # one piece).
